@@ -1,0 +1,96 @@
+package sqllog
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/klauspost/compress/s2"
+
+	"hebian/hub"
+	"hebian/schemas"
+)
+
+// A blob is: version, CRC-32C of all that follows, the records' IDs (they don't compress), then S2 of
+// op, line, key and value of each record with their lengths as varints.
+const (
+	version    = 1
+	headBytes  = 5
+	idBytes    = len(schemas.ID{})
+	maxContent = 1 << 28 // bytes of a batch unpacked; intake stays far below
+)
+
+var errDamaged = errors.New("batch is damaged; restore the database from a backup")
+
+func pack(records []schemas.Record) []byte {
+	size := 0
+	for i := range records {
+		size += 3*binary.MaxVarintLen32 + len(records[i].Key) + len(records[i].Value)
+	}
+	plain := make([]byte, 0, size)
+	for i := range records {
+		r := &records[i]
+		plain = binary.AppendUvarint(plain, uint64(r.Line)<<1|uint64(r.Op))
+		plain = binary.AppendUvarint(plain, uint64(len(r.Key)))
+		plain = append(plain, r.Key...)
+		plain = binary.AppendUvarint(plain, uint64(len(r.Value)))
+		plain = append(plain, r.Value...)
+	}
+	ids := headBytes + len(records)*idBytes
+	blob := make([]byte, ids+s2.MaxEncodedLen(len(plain)))
+	blob[0] = version
+	for i := range records {
+		copy(blob[headBytes+i*idBytes:], records[i].ID[:])
+	}
+	blob = blob[:ids+len(s2.Encode(blob[ids:], plain))]
+	binary.LittleEndian.PutUint32(blob[1:], checksum(blob[headBytes:]))
+	return blob
+}
+
+func unpack(blob []byte, n int, b *hub.Batch) error {
+	ids := headBytes + n*idBytes
+	if len(blob) < ids || blob[0] != version || binary.LittleEndian.Uint32(blob[1:]) != checksum(blob[headBytes:]) {
+		return errDamaged
+	}
+	if size, err := s2.DecodedLen(blob[ids:]); err != nil || size > maxContent {
+		return fmt.Errorf("%w: unpacked length %d", errDamaged, size)
+	}
+	plain, err := s2.Decode(b.Bytes[:cap(b.Bytes)], blob[ids:])
+	if err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	b.Bytes = plain
+	for i := range n {
+		var r schemas.Record
+		copy(r.ID[:], blob[headBytes+i*idBytes:])
+		head, k := binary.Uvarint(plain)
+		if k <= 0 {
+			return errDamaged
+		}
+		plain = plain[k:]
+		r.Line, r.Op = int64(head>>1), schemas.Op(head&1)
+		var ok1, ok2 bool
+		r.Key, plain, ok1 = cut(plain)
+		r.Value, plain, ok2 = cut(plain)
+		if !ok1 || !ok2 {
+			return errDamaged
+		}
+		b.Records = append(b.Records, r)
+	}
+	if len(plain) != 0 {
+		return errDamaged
+	}
+	return nil
+}
+
+// cut takes a length and that many bytes off the front.
+func cut(b []byte) (part, rest []byte, ok bool) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return nil, nil, false
+	}
+	return b[k : k+int(n) : k+int(n)], b[k+int(n):], true
+}
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

@@ -1,0 +1,150 @@
+// Package sqllog is the log inside the hub's one SQLite file: each batch is a row, its records packed
+// into a compressed, checksummed blob. An Append is one transaction, on disk before it returns.
+package sqllog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"hebian/hub"
+)
+
+// Partitions is how many partitions a keyed topic of a new data folder gets. More than cores, so that
+// a fold spreads evenly; few, so that a batch stays large enough to compress well.
+const Partitions = 8
+
+// Log is a hub.Log in a SQLite database that package sqldb has opened. One process writes.
+type Log struct {
+	db         *sql.DB
+	single     map[string]bool // topics with one partition
+	partitions int
+
+	mu   sync.Mutex
+	next map[place]int64 // next offset by partition, for those written to or asked for
+}
+
+type place struct {
+	topic     string
+	partition int
+}
+
+// Open gives the log of a database. The topics named have one partition; the others have as many as
+// the database was made with.
+func Open(ctx context.Context, db *sql.DB, singleTopics ...string) (*Log, error) {
+	if _, err := db.ExecContext(ctx, `INSERT OR IGNORE INTO settings (name, value) VALUES ('partitions', ?)`, strconv.Itoa(Partitions)); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	var text string
+	if err := db.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'partitions'`).Scan(&text); err != nil {
+		return nil, fmt.Errorf("open log: read number of partitions: %w", err)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return nil, fmt.Errorf("open log: number of partitions is %q", text)
+	}
+	l := &Log{db: db, single: map[string]bool{}, partitions: n, next: map[place]int64{}}
+	for _, topic := range singleTopics {
+		l.single[topic] = true
+	}
+	return l, nil
+}
+
+// Partitions is the number of partitions of a topic.
+func (l *Log) Partitions(topic string) int {
+	if l.single[topic] {
+		return 1
+	}
+	return l.partitions
+}
+
+// Append writes all batches or none, and sets their Base.
+func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
+	blobs := make([][]byte, len(batches))
+	var packing sync.WaitGroup
+	for i := range batches {
+		packing.Go(func() { blobs[i] = pack(batches[i].Records) })
+	}
+	packing.Wait()
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tx, err := l.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("append to log: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	next := map[place]int64{}
+	for i := range batches {
+		b := &batches[i]
+		at := place{b.Topic, b.Partition}
+		base, ok := next[at]
+		if !ok {
+			if base, err = l.end(ctx, tx, at); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO batches (topic, part, base, records, delivery, content) VALUES (?, ?, ?, ?, ?, ?)`,
+			b.Topic, b.Partition, base, len(b.Records), b.Delivery, blobs[i]); err != nil {
+			return fmt.Errorf("append %d records to %s: %w", len(b.Records), b.Topic, err)
+		}
+		b.Base = base
+		next[at] = base + int64(len(b.Records))
+	}
+	if err := tx.Commit(); err != nil { // Promise 1: synchronous FULL has it on disk here
+		return fmt.Errorf("append %d batches to log: %w", len(batches), err)
+	}
+	for at, n := range next {
+		l.next[at] = n
+	}
+	return nil
+}
+
+// End is the offset that the next record of a partition will get.
+func (l *Log) End(ctx context.Context, topic string, partition int) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end(ctx, l.db, place{topic, partition})
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func (l *Log) end(ctx context.Context, q querier, at place) (int64, error) {
+	if n, ok := l.next[at]; ok {
+		return n, nil
+	}
+	var n int64
+	err := q.QueryRowContext(ctx, `SELECT base + records FROM batches WHERE topic = ? AND part = ? ORDER BY base DESC LIMIT 1`, at.topic, at.partition).Scan(&n)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("find end of %s/%d: %w", at.topic, at.partition, err)
+	}
+	l.next[at] = n
+	return n, nil
+}
+
+// Read fills b with the records of the batch that holds offset from, those before it left out.
+func (l *Log) Read(ctx context.Context, topic string, partition int, from int64, b *hub.Batch) error {
+	b.Topic, b.Partition, b.Records = topic, partition, b.Records[:0]
+	var base, records int64
+	var blob []byte
+	// The newest batch that begins at or before the offset holds it, or the offset is the end.
+	err := l.db.QueryRowContext(ctx, `SELECT base, records, delivery, content FROM batches
+		WHERE topic = ? AND part = ? AND base <= ? ORDER BY base DESC LIMIT 1`, topic, partition, from).Scan(&base, &records, &b.Delivery, &blob)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && from >= base+records {
+		b.Base = from
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
+	}
+	if err := unpack(blob, int(records), b); err != nil {
+		return fmt.Errorf("read %s/%d at %d: %w", topic, partition, base, err)
+	}
+	b.Base, b.Records = from, b.Records[from-base:]
+	return nil
+}
