@@ -30,7 +30,10 @@ type boundCell struct {
 
 // bind prepares a struct of the subject to be filled by the columns in their order.
 func bind(subject *schemas.Subject, columns []Column) (*binding, error) {
-	b := &binding{row: subject.New()}
+	b := &binding{row: subject.NewRow()}
+	if b.row == nil {
+		return nil, fmt.Errorf("no agency sends %s", subject.Name)
+	}
 	value := reflect.ValueOf(b.row).Elem()
 	fields := map[string]reflect.Value{}
 	for i := range value.NumField() {
@@ -43,7 +46,12 @@ func bind(subject *schemas.Subject, columns []Column) (*binding, error) {
 			return nil, fmt.Errorf("column %q: %s has no field %q", c.Header, subject.Name, c.Field)
 		}
 		cell := boundCell{Column: c}
-		if err := cell.bind(field, subject.Labels(c.Field)); err != nil {
+		described := subject.Field(c.Field)
+		labels := map[string]string{}
+		for i, label := range described.Labels {
+			labels[label] = described.Symbols[i]
+		}
+		if err := cell.bind(field, labels); err != nil {
 			return nil, fmt.Errorf("column %q: %w", c.Header, err)
 		}
 		b.cells = append(b.cells, cell)

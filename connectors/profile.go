@@ -93,8 +93,8 @@ func ParseProfile(r io.Reader) (Profile, error) {
 }
 
 func (f *File) check() error {
-	subject, ok := schemas.SubjectOf(f.Subject)
-	if !ok {
+	subject := schemas.SubjectOf(f.Subject)
+	if subject == nil {
 		return fmt.Errorf("no schema for subject %q", f.Subject)
 	}
 	if f.Form != CSV && f.Form != NDJSON {

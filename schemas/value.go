@@ -31,8 +31,79 @@ type (
 	PayEffect         string
 )
 
-// Kinds of succession that need a name here.
-const Abolish SuccessionKind = "ABOLISH"
+// The unit types.
+const (
+	UnitAdmin            UnitType = "ADMIN"
+	UnitCivilServiceLike UnitType = "CIVIL_SERVICE_LIKE" // 参公
+	UnitFull             UnitType = "FULL"               // funded in full
+	UnitPartial          UnitType = "PARTIAL"            // funded in part
+	UnitSelf             UnitType = "SELF"               // funds itself
+)
+
+// The unit statuses.
+const (
+	UnitNormal    UnitStatus = "NORMAL"
+	UnitWithdrawn UnitStatus = "WITHDRAWN"
+)
+
+// The slot types.
+const (
+	SlotAdmin            SlotType = "ADMIN"
+	SlotPoliceSpecial    SlotType = "POLICE_SPECIAL" // 政法专项
+	SlotCivilServiceLike SlotType = "CIVIL_SERVICE_LIKE"
+	SlotFull             SlotType = "FULL"
+	SlotPartial          SlotType = "PARTIAL"
+	SlotSelf             SlotType = "SELF"
+	SlotWorker           SlotType = "WORKER" // 工勤
+)
+
+// The fund channels.
+const (
+	FundFull    FundChannel = "FULL"
+	FundPartial FundChannel = "PARTIAL"
+	FundSelf    FundChannel = "SELF"
+)
+
+// The ranks of leaders.
+const (
+	Chief  LeaderRank = "CHIEF"
+	Deputy LeaderRank = "DEPUTY"
+)
+
+// The kinds of succession.
+const (
+	Rename  SuccessionKind = "RENAME"
+	Merge   SuccessionKind = "MERGE"
+	Split   SuccessionKind = "SPLIT"
+	Abolish SuccessionKind = "ABOLISH"
+)
+
+// The categories of exemption.
+const (
+	ExemptSpecialPostTeacher ExemptionCategory = "SPECIAL_POST_TEACHER" // 特岗
+	ExemptRuralService       ExemptionCategory = "RURAL_SERVICE"        // 三支一扶
+	ExemptWelfarePost        ExemptionCategory = "WELFARE_POST"         // 公益性岗位
+	ExemptControlNumber      ExemptionCategory = "CONTROL_NUMBER"       // 控制数
+	ExemptRehired            ExemptionCategory = "REHIRED"              // 返聘
+	ExemptVeteranWaiting     ExemptionCategory = "VETERAN_WAITING"      // 军转待安置
+	ExemptAidAssignment      ExemptionCategory = "AID_ASSIGNMENT"       // 援派
+)
+
+// The wage types.
+const (
+	WageBasic               WageType = "BASIC"
+	WageAllowance           WageType = "ALLOWANCE"
+	WagePerformance         WageType = "PERFORMANCE"
+	WageBackPay             WageType = "BACK_PAY"
+	WageYearEndBonus        WageType = "YEAR_END_BONUS"
+	WageOffset              WageType = "OFFSET" // 冲减, negative
+	WageRetiredCadrePension WageType = "RETIRED_CADRE_PENSION"
+	WagePension             WageType = "PENSION"
+	WageSurvivorSubsidy     WageType = "SURVIVOR_SUBSIDY"
+	WageDeathGrant          WageType = "DEATH_GRANT"
+	WageLivingAllowance     WageType = "LIVING_ALLOWANCE"
+	WageLabourFee           WageType = "LABOUR_FEE"
+)
 
 // The pay classes.
 const (
@@ -47,29 +118,91 @@ const (
 	ClassContract   PayClass = "CON"
 )
 
+// The kinds of staff event.
+const (
+	EventHire        EventKind = "HIRE"
+	EventRetire      EventKind = "RETIRE"
+	EventResign      EventKind = "RESIGN"
+	EventDismiss     EventKind = "DISMISS"
+	EventTransferOut EventKind = "TRANSFER_OUT"
+	EventExpel       EventKind = "EXPEL"
+)
+
+// The kinds of absence.
+const (
+	AbsenceSick     AbsenceKind = "SICK"
+	AbsencePersonal AbsenceKind = "PERSONAL"
+	AbsenceAbsent   AbsenceKind = "ABSENT" // without leave
+	AbsenceStudy    AbsenceKind = "STUDY"
+)
+
+// Yes and No.
+const (
+	Yes YesNo = "Y"
+	No  YesNo = "N"
+)
+
+// The effects of a penalty on pay.
+const (
+	PayStop PayEffect = "STOP"
+	PayCut  PayEffect = "CUT"
+)
+
 // Class is the pay class of a wage type.
 func (w WageType) Class() PayClass {
 	switch w {
-	case "BASIC", "ALLOWANCE", "PERFORMANCE":
+	case WageBasic, WageAllowance, WagePerformance:
 		return ClassRegular
-	case "BACK_PAY":
+	case WageBackPay:
 		return ClassArrears
-	case "YEAR_END_BONUS":
+	case WageYearEndBonus:
 		return ClassBonus
-	case "OFFSET":
+	case WageOffset:
 		return ClassCorrection
-	case "RETIRED_CADRE_PENSION", "PENSION":
+	case WageRetiredCadrePension, WagePension:
 		return ClassPension
-	case "SURVIVOR_SUBSIDY":
+	case WageSurvivorSubsidy:
 		return ClassSurvivor
-	case "DEATH_GRANT":
+	case WageDeathGrant:
 		return ClassSeverance
-	case "LIVING_ALLOWANCE":
+	case WageLivingAllowance:
 		return ClassLiving
-	case "LABOUR_FEE":
+	case WageLabourFee:
 		return ClassContract
 	}
 	panic("wage type without a pay class: " + string(w))
+}
+
+// Admits says whether a slot of the type may be paid through the channel.
+func (t SlotType) Admits(c FundChannel) bool {
+	switch t {
+	case SlotAdmin, SlotPoliceSpecial, SlotCivilServiceLike, SlotFull:
+		return c == FundFull
+	case SlotPartial:
+		return c == FundPartial
+	case SlotSelf:
+		return c == FundSelf
+	case SlotWorker:
+		return c == FundFull || c == FundPartial
+	}
+	return false
+}
+
+// Admits says whether a unit of the type may hold slots of the type s.
+func (t UnitType) Admits(s SlotType) bool {
+	switch t {
+	case UnitAdmin:
+		return s == SlotAdmin || s == SlotPoliceSpecial || s == SlotWorker
+	case UnitCivilServiceLike:
+		return s == SlotCivilServiceLike || s == SlotWorker
+	case UnitFull:
+		return s == SlotFull || s == SlotWorker
+	case UnitPartial:
+		return s == SlotPartial || s == SlotWorker
+	case UnitSelf:
+		return s == SlotSelf
+	}
+	return false
 }
 
 func personOr(person string, n IDNumber) string {

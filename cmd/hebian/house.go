@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"hebian/connectors"
+	"hebian/hub"
+	"hebian/hub/sqldb"
+	"hebian/hub/sqllog"
+	"hebian/schemas"
+)
+
+// house is the rooms of one data folder, tied together.
+type house struct {
+	dir        string
+	lock       *os.File
+	db         *sqldb.DB
+	log        hub.Log
+	deliveries hub.Deliveries
+	intake     *hub.Intake
+	schemaIDs  map[string]uint32
+}
+
+// singleTopics are those that every part of the matcher needs whole, and the quarantine.
+var singleTopics = []string{
+	"staffing.institution", "staffing.quota", "staffing.leader_post", "staffing.succession", "finance.control_number", hub.MisfitTopic,
+}
+
+// openHouse opens a data folder, makes it if need be, and keeps other processes out of it.
+func openHouse(ctx context.Context, dir string) (*house, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open data folder: %w", err)
+	}
+	h := &house{dir: dir, schemaIDs: map[string]uint32{}}
+	err := h.open(ctx)
+	if err != nil {
+		h.close()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *house) open(ctx context.Context) (err error) {
+	if h.lock, err = lock(filepath.Join(h.dir, "lock")); err != nil {
+		return err
+	}
+	if h.db, err = sqldb.Open(ctx, filepath.Join(h.dir, "hebian.db")); err != nil {
+		return err
+	}
+	if h.log, err = sqllog.Open(ctx, h.db.DB, singleTopics...); err != nil {
+		return err
+	}
+	for _, s := range schemas.Subjects() {
+		if h.schemaIDs[s.Name], err = h.db.SchemaID(ctx, s.Name, s.Schema); err != nil {
+			return err
+		}
+	}
+	h.deliveries = sqldb.Deliveries{DB: h.db}
+	h.intake = hub.NewIntake(h.log, h.deliveries, time.Now)
+	return nil
+}
+
+// openTemporary opens a data folder that close removes.
+func openTemporary(ctx context.Context) (h *house, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "hebian-")
+	if err != nil {
+		return nil, nil, fmt.Errorf("make temporary data folder: %w", err)
+	}
+	remove = func() { os.RemoveAll(dir) } //nolint:errcheck // what is left lies in the system's folder for such things
+	if h, err = openHouse(ctx, dir); err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return h, remove, nil
+}
+
+func (h *house) close() error {
+	var errs []error
+	if h.db != nil {
+		errs = append(errs, h.db.Close())
+	}
+	if h.lock != nil {
+		errs = append(errs, h.lock.Close()) // gives the lock back
+	}
+	return errors.Join(errs...)
+}
+
+// deliver takes one file of a county folder in. The receipt says how it went; the error is a
+// *connectors.FileError when only this file is to blame.
+func (h *house) deliver(ctx context.Context, door *connectors.Door, found connectors.Found) (hub.Receipt, error) {
+	session, err := h.intake.Begin(ctx, found.Agency, found.Name, found.Subject)
+	if err != nil {
+		return hub.Receipt{}, err
+	}
+	reading, err := door.Read(ctx, found, session)
+	if err != nil {
+		return session.Fail(ctx, err)
+	}
+	return session.Finish(ctx, reading.Digest, reading.Bytes, reading.UnknownColumns)
+}
+
+// door opens a county folder for this house.
+func (h *house) door(dir string, progress func(int64)) *connectors.Door {
+	return &connectors.Door{Dir: dir, SchemaID: func(subject string) uint32 { return h.schemaIDs[subject] }, Progress: progress}
+}
+
+// lock makes sure that one process at a time uses a data folder. The kernel gives the lock back when
+// the process ends, however it ends.
+func lock(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock data folder: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		defer file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			holder, _ := os.ReadFile(path) // only for the message
+			return nil, fmt.Errorf("data folder %s is in use by another hebian (process %s): wait for it or end it", filepath.Dir(path), strings.TrimSpace(string(holder)))
+		}
+		return nil, fmt.Errorf("lock data folder: %w", err)
+	}
+	if err := file.Truncate(0); err == nil {
+		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock data folder: %w", err)
+	}
+	return file, nil
+}

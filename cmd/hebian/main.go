@@ -1,0 +1,89 @@
+// Command hebian checks pay against establishment slots: a county's files in, exact flags out.
+//
+// Exit codes: 0 done, findings or not; 1 it could not be done; 2 the command line is wrong; 3 done, but
+// a file could not be read and --strict was given.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes. They are part of the interface.
+const (
+	exitFailed     = 1
+	exitUsage      = 2
+	exitUnreadable = 3
+)
+
+type commands struct {
+	Check check `cmd:"" help:"Check a county folder: read every file, keep it in the log, write the flags."`
+}
+
+// streams are where a command reads and writes, so that tests can stand in.
+type streams struct {
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, s streams) int {
+	code := -1
+	parser, err := kong.New(&commands{},
+		kong.Name("hebian"),
+		kong.Description("hebian (核编) checks every pay line against an establishment slot."),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(c int) { code = c }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+	)
+	if err != nil {
+		panic(err) // the command tree is part of the binary
+	}
+	command, err := parser.Parse(args)
+	if code >= 0 { // --help was printed
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(s.err, "hebian: %v\n", err)
+		return exitUsage
+	}
+	err = command.Run()
+	var usage usageError
+	var unreadable unreadableError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		code = exitUsage
+	case errors.As(err, &unreadable):
+		code = exitUnreadable
+	default:
+		code = exitFailed
+	}
+	fmt.Fprintf(s.err, "hebian: %v\n", err)
+	return code
+}
+
+// usageError is a wrong command line.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+// unreadableError says that files could not be read in a run that is otherwise done.
+type unreadableError int
+
+func (e unreadableError) Error() string { return fmt.Sprintf("%d files could not be read", int(e)) }

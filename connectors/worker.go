@@ -1,0 +1,179 @@
+package connectors
+
+import (
+	"fmt"
+	"strings"
+
+	"hebian/connectors/text"
+	"hebian/schemas"
+)
+
+// worker turns blocks of one file into records. It keeps one struct, one decoder and one encoder and
+// uses them for every row.
+type worker struct {
+	file      string
+	scope     [32]byte
+	delivered schemas.Delivered
+	layout    layout
+	decoder   *text.Decoder
+	object    *text.Object // NDJSON; nil for CSV
+	row       *binding
+	encoder   *schemas.Encoder
+	schemaID  uint32
+	misfits   *schemas.Encoder
+	misfitID  uint32
+	misfit    schemas.Misfit
+	column    string
+	fields    []string
+	cells     []string
+	others    []schemas.Cell
+	seen      map[string]bool // unknown keys met so far
+}
+
+func (p *pipeline) worker() (*worker, error) {
+	subject, misfit := schemas.SubjectOf(p.found.Subject), schemas.SubjectOf("hub.misfit")
+	row, err := bind(subject, p.found.Columns)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{
+		file:      p.found.Name,
+		scope:     schemas.Scope(p.found.Agency, p.found.Name),
+		delivered: schemas.Delivered{PayMonth: p.found.Month},
+		layout:    p.layout,
+		decoder:   text.NewDecoder(p.encoding),
+		row:       row,
+		encoder:   schemas.NewEncoder(subject),
+		schemaID:  p.door.SchemaID(subject.Name),
+		misfits:   schemas.NewEncoder(misfit),
+		misfitID:  p.door.SchemaID(misfit.Name),
+		misfit:    schemas.Misfit{File: p.found.Name},
+		cells:     make([]string, len(p.found.Columns)),
+		seen:      map[string]bool{},
+	}
+	if p.found.Form == NDJSON {
+		w.object = text.NewObject(p.layout.keys...)
+		w.cells = w.object.Values
+	}
+	return w, nil
+}
+
+// run fills the job's records and misfits from its block.
+func (w *worker) run(j *job) {
+	j.accepted, j.misfits, j.unknown, j.bytes, j.err = j.accepted[:0], j.misfits[:0], j.unknown[:0], j.bytes[:0], nil
+	for i := range j.block.Records {
+		record := &j.block.Records[i]
+		header, reason, detail := w.read(record, j)
+		if reason == "" {
+			j.err = w.accept(record, j)
+		} else {
+			j.err = w.refuse(record, header, reason, detail, j)
+		}
+		if j.err != nil {
+			j.err = fmt.Errorf("line %d: %w", record.Line, j.err)
+			return
+		}
+	}
+}
+
+// read brings a record's cells into the row struct. A reason comes back when it does not fit.
+func (w *worker) read(record *text.Record, j *job) (header string, reason schemas.Reason, detail string) {
+	if record.Misfit != nil {
+		return "", record.Misfit.Reason, record.Misfit.Detail
+	}
+	line, flaw := w.decoder.Decode(record.Raw)
+	if flaw == nil {
+		w.others = w.others[:0]
+		if w.object != nil {
+			flaw = w.members(line, j)
+		} else {
+			flaw = w.split(line)
+		}
+	}
+	if flaw != nil {
+		return flaw.Column, flaw.Reason, flaw.Detail
+	}
+	return w.row.fill(w.cells, w.others, w.delivered)
+}
+
+// split puts the fields of a CSV row in the order of the profile's columns.
+func (w *worker) split(line string) (flaw *text.Flaw) {
+	if w.fields, flaw = text.SplitFields(line, w.fields[:0]); flaw != nil {
+		return flaw
+	}
+	if len(w.fields) != w.layout.fields {
+		return &text.Flaw{Reason: schemas.ReasonFieldCount, Detail: fmt.Sprintf("%d fields, the header has %d", len(w.fields), w.layout.fields)}
+	}
+	for i, place := range w.layout.place {
+		w.cells[i] = ""
+		if place >= 0 {
+			w.cells[i] = w.fields[place]
+		}
+	}
+	for i, other := range w.layout.others {
+		if other.Text = w.fields[w.layout.otherPlace[i]]; other.Text != "" {
+			w.others = append(w.others, other)
+		}
+	}
+	return nil
+}
+
+// members reads the values of an NDJSON row in the order of the profile's columns.
+func (w *worker) members(line string, j *job) *text.Flaw {
+	if flaw := w.object.Read(line); flaw != nil {
+		return flaw
+	}
+	w.others = append(w.others, w.object.Rest...)
+	for _, other := range w.object.Rest {
+		if !w.seen[other.Column] && len(w.seen) < maxUnknown {
+			key := strings.Clone(other.Column)
+			w.seen[key] = true
+			j.unknown = append(j.unknown, key)
+		}
+	}
+	return nil
+}
+
+func (w *worker) accept(record *text.Record, j *job) (err error) {
+	start := len(j.bytes)
+	j.bytes = append(j.bytes, w.row.row.Key()...)
+	value := len(j.bytes)
+	if j.bytes, err = w.encoder.Append(j.bytes, w.schemaID, w.row.row); err != nil {
+		return err
+	}
+	j.accepted = append(j.accepted, w.record(j.bytes, start, value, record.Line))
+	return nil
+}
+
+// refuse keeps the row as it came, with the reason.
+func (w *worker) refuse(record *text.Record, header string, reason schemas.Reason, detail string, j *job) (err error) {
+	m := &w.misfit
+	m.Line, m.Column, m.Reason, m.Detail = record.Line, nil, reason, detail
+	m.Raw, m.Length, m.Digest = record.Raw, int64(len(record.Raw)), nil
+	if header != "" {
+		w.column = header
+		m.Column = &w.column
+	}
+	if record.Misfit != nil {
+		m.Length, m.Digest = record.Misfit.Length, record.Misfit.Digest
+	}
+	if m.Digest == nil {
+		m.Digest = []byte{}
+	}
+	start := len(j.bytes)
+	j.bytes = append(j.bytes, w.file...)
+	value := len(j.bytes)
+	if j.bytes, err = w.misfits.Append(j.bytes, w.misfitID, m); err != nil {
+		return err
+	}
+	j.misfits = append(j.misfits, w.record(j.bytes, start, value, record.Line))
+	return nil
+}
+
+// record gives the record whose key and value have just been written to the end of b.
+func (w *worker) record(b []byte, start, value int, line int64) schemas.Record {
+	r := schemas.Record{Line: line, Key: b[start:value:value], Value: b[value:len(b):len(b)]}
+	_, payload, _ := schemas.SplitFrame(r.Value) // our own frame
+	r.ID = schemas.ContentID(w.scope, payload)
+	return r
+}

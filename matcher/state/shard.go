@@ -1,0 +1,141 @@
+package state
+
+import (
+	"sync"
+
+	"hebian/hub"
+	"hebian/schemas"
+	"hebian/schemas/ident"
+)
+
+// Shard is the rows about the persons of one partition. A number that gives no person key counts as
+// a person of its own.
+type Shard struct {
+	mu      sync.Mutex // guards all below
+	persons map[ident.Key]uint32
+	bad     map[uint32]uint32 // the same, by the number of a bad identity number in words
+	whose   []whose           // in the order they came
+	table   table             // the list of each
+	words   words
+	values  *values
+	regular map[schemas.Month]int64 // regular pay lines of persons, by service month
+}
+
+// whose says whom a list of rows is about: a person, or a bad identity number in words.
+type whose struct {
+	key ident.Key
+	bad uint32
+}
+
+func newShard(v *values) *Shard {
+	return &Shard{
+		persons: map[ident.Key]uint32{}, bad: map[uint32]uint32{}, words: newWords(), values: v,
+		regular: map[schemas.Month]int64{},
+	}
+}
+
+func (s *Shard) apply(l *layout, file string, b *hub.Batch) (at int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.words.comesFrom(file, l.topic, b)
+	p := newPacker(l, &s.words)
+	for i := range b.Records {
+		rec := &b.Records[i]
+		row, err := p.pack(rec.Value)
+		if err != nil {
+			return i, err
+		}
+		key, short, bad, err := p.person()
+		if err != nil {
+			return i, err
+		}
+		if short {
+			row.flags |= flagShort
+		}
+		row.ref = newRef(l.topic, b.Partition, b.Base+int64(i))
+		if l.topic == topicPayLine && key != 0 && s.values.payClass[row.x] == schemas.ClassRegular {
+			s.countRegular(rec.Op, schemas.Month(row.c))
+		}
+		s.table.apply(rec, s.listOf(key, bad), row)
+	}
+	return 0, nil
+}
+
+// listOf is the place of somebody's list in the table; who was never seen gets one.
+func (s *Shard) listOf(key ident.Key, bad []byte) uint32 {
+	if key != 0 {
+		n, known := s.persons[key]
+		if !known {
+			n = uint32(len(s.whose))
+			s.persons[key] = n
+			s.whose = append(s.whose, whose{key: key})
+		}
+		return n
+	}
+	number := s.words.bad.number(bad)
+	n, known := s.bad[number]
+	if !known {
+		n = uint32(len(s.whose))
+		s.bad[number] = n
+		s.whose = append(s.whose, whose{bad: number})
+	}
+	return n
+}
+
+func (s *Shard) countRegular(op schemas.Op, m schemas.Month) {
+	if op == schemas.Retract {
+		s.regular[m]--
+	} else {
+		s.regular[m]++
+	}
+}
+
+// Len is the number of persons and bad numbers, some of them without rows left.
+func (s *Shard) Len() int { return len(s.whose) }
+
+// Key is the i-th person; 0 for a number that gives no key.
+func (s *Shard) Key(i int) ident.Key { return s.whose[i].key }
+
+// RegularMonths calls fn for each service month with regular pay lines of persons, except those
+// whom born finds born too late to be one.
+func (s *Shard) RegularMonths(unborn func(ident.Key) bool, fn func(schemas.Month)) {
+	late := map[schemas.Month]int64{}
+	for i, w := range s.whose {
+		if w.key == 0 || !unborn(w.key) {
+			continue
+		}
+		s.table.each(uint32(i), func(r *row) {
+			if r.ref.topic() == topicPayLine && s.values.payClass[r.x] == schemas.ClassRegular {
+				late[schemas.Month(r.c)]++
+			}
+		})
+	}
+	for m, lines := range s.regular {
+		if lines > late[m] {
+			fn(m)
+		}
+	}
+}
+
+// Mentions calls fn for each row about the i-th person with the number that it bears, as cleaned.
+func (s *Shard) Mentions(i int, fn func(ref Ref, number schemas.IDNumber)) {
+	w := s.whose[i]
+	s.table.each(uint32(i), func(r *row) {
+		switch {
+		case w.key == 0:
+			fn(r.ref, schemas.IDNumber(s.words.bad.texts[w.bad-1]))
+		case r.flags&flagShort != 0:
+			fn(r.ref, schemas.IDNumber(w.key.Short()))
+		default:
+			fn(r.ref, schemas.IDNumber(w.key.String()))
+		}
+	})
+}
+
+// Load unpacks the rows about the i-th person, newest first. It reuses the room in p.
+func (s *Shard) Load(i int, units *Units, p *Person) {
+	p.reset()
+	p.Key = s.whose[i].key
+	numbers := units.tables[&s.words]
+	s.table.each(uint32(i), func(r *row) { p.add(r, numbers, s.values) })
+}
