@@ -55,7 +55,7 @@ type Session struct {
 	delivery Delivery
 	receipt  Receipt
 	known    map[schemas.ID]origin // live rows of earlier versions, and rows that a crashed try left
-	ordinals map[uint64]uint32     // how often a content came in this file, by its first 8 bytes
+	ordinals tally                 // of equal rows in this file
 	pending  *pending
 	queue    chan *pending // to the writer
 	free     chan *pending // and back
@@ -78,7 +78,7 @@ func (in *Intake) Begin(ctx context.Context, agency, file, subject string) (*Ses
 	if !in.claim(file) {
 		return nil, fmt.Errorf("deliver %s: %w", file, ErrBusy)
 	}
-	s := &Session{intake: in, ordinals: map[uint64]uint32{}, queue: make(chan *pending, 1), free: make(chan *pending, 3)}
+	s := &Session{intake: in, queue: make(chan *pending, 1), free: make(chan *pending, 2)}
 	for range cap(s.free) {
 		s.free <- &pending{}
 	}
@@ -206,9 +206,7 @@ func (s *Session) take(ctx context.Context, topic string, topicIndex uint8, reco
 
 // identify makes the ID of a row from its content's and its ordinal among equal rows.
 func (s *Session) identify(content schemas.ID) schemas.ID {
-	short := binary.LittleEndian.Uint64(content[:])
-	ordinal := s.ordinals[short]
-	s.ordinals[short] = ordinal + 1
+	ordinal := s.ordinals.add(binary.LittleEndian.Uint64(content[:]))
 	if ordinal == 0 {
 		return content
 	}
