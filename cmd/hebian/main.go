@@ -24,7 +24,10 @@ const (
 )
 
 type commands struct {
-	Check check `cmd:"" help:"Check a county folder: read every file, keep it in the log, write the flags."`
+	Check      check      `cmd:"" help:"Check a county folder: take every file in, judge, write the flags."`
+	Deliver    deliver    `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
+	Completion completion `cmd:"" help:"Print a completion script for a shell."`
+	Version    version    `cmd:"" help:"Say which build this is."`
 }
 
 // streams are where a command reads and writes, so that tests can stand in.

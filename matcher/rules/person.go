@@ -1,0 +1,209 @@
+package rules
+
+import (
+	"slices"
+
+	"hebian/matcher/state"
+	"hebian/schemas"
+)
+
+// Person is what rules see of a person: the rows, and what several rules make of them.
+type Person struct {
+	state.Person
+	county *County
+
+	pays    []Pay        // by month, then unit
+	dead    schemas.Date // earliest death; Open while there is none
+	retired schemas.Date // newest retirement without a newer hire; NoDate if none
+	order   []placed     // the lines of all pays
+
+	verdict
+}
+
+// Pay is what a unit paid to a person for an evaluated month.
+type Pay struct {
+	Month *Month
+	Unit  state.Unit // what the payer has become by the end of the month
+
+	regular     total // REG and COR
+	pension     total
+	first, last int // its lines in order
+	covered     answer
+	exempt      answer
+	flagged     bool // has its primary flag
+}
+
+// answer to a question that several rules ask.
+type answer uint8
+
+const (
+	unasked answer = iota
+	yes
+	no
+)
+
+func (a *answer) ask(question func() bool) bool {
+	if *a == unasked {
+		*a = no
+		if question() {
+			*a = yes
+		}
+	}
+	return *a == yes
+}
+
+// placed is a pay line in the order of pays.
+type placed struct {
+	pay  uint64 // month and unit
+	line int32
+}
+
+// prepare sorts the lines into pays and finds what many rules ask for.
+func (p *Person) prepare(c *County) {
+	p.county = c
+	p.dead, p.retired = state.Open, state.NoDate
+	for i := range p.Deaths {
+		p.dead = min(p.dead, p.Deaths[i].On)
+	}
+	if len(p.Events) > 0 {
+		p.retired = p.lastEvent(schemas.EventRetire)
+	}
+	p.sortLines()
+	p.pays = p.pays[:0]
+	for i, o := range p.order {
+		line := &p.PayLines[o.line]
+		if i == 0 || o.pay != p.order[i-1].pay {
+			p.pays = append(p.pays, Pay{Month: c.Months[o.pay>>32], Unit: state.Unit(o.pay), first: i})
+		}
+		pay := &p.pays[len(p.pays)-1]
+		pay.last = i + 1
+		if line.Class == schemas.ClassPension {
+			pay.pension.add(line.Amount)
+		} else {
+			pay.regular.add(line.Amount)
+		}
+	}
+}
+
+// sortLines puts the lines that make a pay into order.
+func (p *Person) sortLines() {
+	p.order = p.order[:0]
+	for i := len(p.PayLines) - 1; i >= 0; i-- { // the oldest first: nearly in order as they came
+		line := &p.PayLines[i]
+		switch line.Class {
+		case schemas.ClassRegular, schemas.ClassCorrection, schemas.ClassPension:
+			if at, ok := p.county.place(line.Month); ok {
+				unit := p.county.Months[at].Lineage.Unit(line.Unit)
+				p.order = append(p.order, placed{uint64(at)<<32 | uint64(unit), int32(i)})
+			}
+		}
+	}
+	slices.SortFunc(p.order, func(a, b placed) int {
+		switch {
+		case a.pay < b.pay:
+			return -1
+		case a.pay > b.pay:
+			return 1
+		}
+		return 0
+	})
+}
+
+// lines calls fn for the lines of a pay.
+func (p *Person) lines(pay *Pay, fn func(*state.PayLine)) {
+	for _, o := range p.order[pay.first:pay.last] {
+		fn(&p.PayLines[o.line])
+	}
+}
+
+// paid says whether the unit paid more than it took back.
+func (pay *Pay) paid() bool { return pay.regular.positive() }
+
+// month gives all pays of a month.
+func (p *Person) month(m *Month) []Pay {
+	first, _ := slices.BinarySearchFunc(p.pays, m.index, func(pay Pay, index int) int { return pay.Month.index - index })
+	n := first
+	for n < len(p.pays) && p.pays[n].Month == m {
+		n++
+	}
+	return p.pays[first:n]
+}
+
+// pension is the sum of the pensions of one month's pays.
+func pension(pays []Pay) total {
+	var sum total
+	for i := range pays {
+		sum.addTotal(pays[i].pension)
+	}
+	return sum
+}
+
+// covered says whether a slot at the unit reaches into the month, its exit grace included.
+func (p *Person) covered(pay *Pay) bool {
+	return pay.covered.ask(func() bool {
+		return slices.ContainsFunc(p.Slots, func(s state.Slot) bool { return p.covers(&s, pay) })
+	})
+}
+
+func (p *Person) covers(s *state.Slot, pay *Pay) bool {
+	return s.Interval.From <= pay.Month.Last && addMonths(s.Interval.To, p.county.Parameters.ExitGrace) > pay.Month.First &&
+		pay.Month.Lineage.Same(s.Unit, pay.Unit)
+}
+
+// elsewhere says whether the slot is held in the month, at another unit than the one that pays.
+func (pay *Pay) elsewhere(s *state.Slot) bool {
+	return pay.Month.meets(s.Interval) && !pay.Month.Lineage.Same(s.Unit, pay.Unit)
+}
+
+// exempt says whether the unit may pay the person without a slot.
+func (p *Person) exempt(pay *Pay) bool {
+	return pay.exempt.ask(func() bool { return p.exemption(pay, "") || p.lent(pay) })
+}
+
+// exemption says whether an exemption of the category, of any if empty, holds for the pay.
+func (p *Person) exemption(pay *Pay, category schemas.ExemptionCategory) bool {
+	return slices.ContainsFunc(p.Exemptions, func(e state.Exemption) bool {
+		return (category == "" || e.Category == category) && pay.Month.meets(e.Interval) && pay.Month.Lineage.Same(e.Unit, pay.Unit)
+	})
+}
+
+// lent says whether an approved secondment brings the person to the unit that pays.
+func (p *Person) lent(pay *Pay) bool {
+	return slices.ContainsFunc(p.Secondments, func(s state.Secondment) bool {
+		return s.Approved && pay.Month.meets(s.Interval) && pay.Month.Lineage.Same(s.To, pay.Unit)
+	})
+}
+
+// lastEvent is the newest event of a kind, NoDate if there is none or a hire came after it.
+func (p *Person) lastEvent(kinds ...schemas.EventKind) schemas.Date {
+	return p.lastEventAt(func(state.Unit) bool { return true }, kinds)
+}
+
+// left is the day on which the person left the unit for good, NoDate if he did not.
+func (p *Person) left(u state.Unit, l *Lineage) schemas.Date {
+	if len(p.Events) == 0 {
+		return state.NoDate
+	}
+	return p.lastEventAt(func(v state.Unit) bool { return l.Same(u, v) }, leavings[:])
+}
+
+// leavings are the events that end the service at a unit. Nobody writes to it.
+var leavings = [...]schemas.EventKind{schemas.EventResign, schemas.EventDismiss, schemas.EventExpel, schemas.EventTransferOut}
+
+func (p *Person) lastEventAt(unit func(state.Unit) bool, kinds []schemas.EventKind) schemas.Date {
+	last, hired := state.NoDate, state.NoDate
+	for i := range p.Events {
+		e := &p.Events[i]
+		switch {
+		case !unit(e.Unit):
+		case slices.Contains(kinds, e.Kind):
+			last = max(last, e.Effective)
+		case e.Kind == schemas.EventHire:
+			hired = max(hired, e.Effective)
+		}
+	}
+	if hired > last {
+		return state.NoDate
+	}
+	return last
+}
