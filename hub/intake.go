@@ -1,13 +1,11 @@
 package hub
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -66,12 +64,17 @@ type Session struct {
 
 // origin says where a known row lies and whether this file still has it.
 type origin struct {
-	topic     uint8 // 0 the subject, 1 quarantine
+	topic     uint8 // subjectIndex or misfitIndex
 	partition uint16
 	own       bool // written by the interrupted try that this delivery goes on with
 	seen      bool
 	offset    int64
 }
+
+const (
+	subjectIndex = iota
+	misfitIndex
+)
 
 // Begin opens a delivery of a file, or goes on with one that a crash interrupted.
 func (in *Intake) Begin(ctx context.Context, agency, file, subject string) (*Session, error) {
@@ -137,7 +140,7 @@ func (s *Session) load(ctx context.Context, d Delivery) error {
 	for _, span := range d.Spans {
 		o := origin{partition: uint16(span.Partition), own: d.Outcome == Open}
 		if span.Topic == MisfitTopic {
-			o.topic = 1
+			o.topic = misfitIndex
 		}
 		for at := span.First; at < span.Next || span.Next < 0; at += int64(len(b.Records)) {
 			if err := s.intake.log.Read(ctx, span.Topic, span.Partition, at, &b); err != nil {
@@ -168,16 +171,17 @@ func (s *Session) load(ctx context.Context, d Delivery) error {
 // delivery that got one can only Fail.
 func (s *Session) Accept(ctx context.Context, records []schemas.Record) error {
 	s.receipt.Accepted += int64(len(records))
-	return s.take(ctx, s.delivery.Subject, 0, records)
+	return s.take(ctx, subjectIndex, records)
 }
 
 // Quarantine takes misfits of the file in, as Accept takes rows.
 func (s *Session) Quarantine(ctx context.Context, misfits []schemas.Record) error {
 	s.receipt.Quarantined += int64(len(misfits))
-	return s.take(ctx, MisfitTopic, 1, misfits)
+	return s.take(ctx, misfitIndex, misfits)
 }
 
-func (s *Session) take(ctx context.Context, topic string, topicIndex uint8, records []schemas.Record) error {
+func (s *Session) take(ctx context.Context, index uint8, records []schemas.Record) error {
+	topic := s.topic(index)
 	s.receipt.RowsRead += int64(len(records))
 	if s.receipt.RowsRead > maxRows {
 		return fmt.Errorf("%s has more than %d rows: deliver it in parts", s.delivery.File, maxRows)
@@ -185,7 +189,7 @@ func (s *Session) take(ctx context.Context, topic string, topicIndex uint8, reco
 	for i := range records {
 		r := records[i]
 		r.ID = s.identify(r.ID)
-		if o, ok := s.known[r.ID]; ok && o.topic == topicIndex { // Promise 2
+		if o, ok := s.known[r.ID]; ok && o.topic == index { // Promise 2
 			o.seen = true
 			s.known[r.ID] = o
 			if o.own {
@@ -198,10 +202,15 @@ func (s *Session) take(ctx context.Context, topic string, topicIndex uint8, reco
 		s.receipt.Added++
 		s.pending.add(topic, s.partition(topic, r.Key), r)
 	}
-	if s.pending.records < flushRecords && len(s.pending.bytes) < flushBytes {
-		return nil
+	return s.flushFull(ctx)
+}
+
+// topic is the topic of a number in origin.
+func (s *Session) topic(index uint8) string {
+	if index == misfitIndex {
+		return MisfitTopic
 	}
-	return s.flush(ctx)
+	return s.delivery.Subject
 }
 
 // identify makes the ID of a row from its content's and its ordinal among equal rows.
@@ -260,39 +269,29 @@ func (s *Session) fail(ctx context.Context, cause error) (Receipt, error) {
 
 // retract appends a retraction for each known row that the file no longer has.
 func (s *Session) retract(ctx context.Context) error {
-	var gone []origin
+	var gone []Position
 	for _, o := range s.known {
 		if !o.seen {
-			gone = append(gone, o)
+			gone = append(gone, Position{s.topic(o.topic), int(o.partition), o.offset})
 		}
 	}
-	slices.SortFunc(gone, func(a, b origin) int {
-		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition), cmp.Compare(a.offset, b.offset))
-	})
-	var b Batch
-	for _, o := range gone {
-		topic := s.delivery.Subject
-		if o.topic == 1 {
-			topic = MisfitTopic
-		}
-		if i := o.offset - b.Base; topic != b.Topic || int(o.partition) != b.Partition || i < 0 || i >= int64(len(b.Records)) {
-			if err := s.intake.log.Read(ctx, topic, int(o.partition), o.offset, &b); err != nil {
-				return err
-			}
-		}
-		r := b.Records[o.offset-b.Base]
-		r.Op = schemas.Retract
-		if !o.own {
+	return Trace(ctx, s.intake.log, gone, func(p Position, delivery int64, r *schemas.Record) error {
+		if delivery != s.delivery.ID {
 			s.receipt.Retracted++
 		}
-		s.pending.add(topic, b.Partition, r)
-		if s.pending.records >= flushRecords || len(s.pending.bytes) >= flushBytes {
-			if err := s.flush(ctx); err != nil {
-				return err
-			}
-		}
+		retraction := *r
+		retraction.Op = schemas.Retract
+		s.pending.add(p.Topic, p.Partition, retraction)
+		return s.flushFull(ctx)
+	})
+}
+
+// flushFull flushes when enough is pending for a transaction.
+func (s *Session) flushFull(ctx context.Context) error {
+	if s.pending.records < flushRecords && len(s.pending.bytes) < flushBytes {
+		return nil
 	}
-	return nil
+	return s.flush(ctx)
 }
 
 // flush hands what is pending to the writer and waits for room.

@@ -182,10 +182,22 @@ func (p *pass) run(ops []op, pos, depth int, fields []Field) int {
 		var u uint64
 		next := pos
 		if o.varint {
-			// One byte is the rule: symbols, lengths below 64.
-			if pos < len(data) && data[pos] < 0x80 {
-				u, next = uint64(data[pos]), pos+1
-			} else if u, next = readVarint(data, pos); next < 0 {
+			if len(data)-pos >= 4 {
+				x := binary.LittleEndian.Uint32(data[pos:])
+				switch {
+				case x&0x80 == 0:
+					u, next = uint64(x&0x7f), pos+1
+				case x&0x8000 == 0:
+					u, next = uint64(x&0x7f|x>>1&0x3f80), pos+2
+				case x&0x800000 == 0:
+					u, next = uint64(x&0x7f|x>>1&0x3f80|x>>2&0x1fc000), pos+3
+				default:
+					u, next = readVarint(data, pos)
+				}
+			} else {
+				u, next = readVarint(data, pos)
+			}
+			if next < 0 {
 				return p.refuse(i, pos, "a number")
 			}
 		}

@@ -109,7 +109,7 @@ func (f *csvForm) end() {
 	switch f.state {
 	case fieldStart, unquoted, afterQuote:
 		f.state = formWhole
-	case quoted, afterCR:
+	case quoted:
 		f.state = formBroken
 	}
 }

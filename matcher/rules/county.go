@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"hebian/matcher/state"
 	"hebian/schemas"
 	"hebian/schemas/ident"
@@ -15,7 +17,8 @@ type County struct {
 	Now        *Lineage // on the as-of date
 
 	month        schemas.Month                      // of the as-of date
-	byIndex      []*Month                           // evaluated months, by month from the first one on
+	lately       []*Month                           // the last no_pay_months months; none if not all of them are evaluated
+	places       []int32                            // of the months from the first evaluated one on, in Months; -1 for others
 	slotTypes    map[schemas.SlotType]string        // as agencies write them
 	leaders      map[schemas.LeaderRank]string      // the same
 	institutions map[state.Unit][]state.Institution // valid on the as-of date
@@ -62,11 +65,12 @@ func NewCounty(asOf schemas.Date, p Parameters, units []string, ref state.Refere
 	}
 	if len(c.Months) > 0 {
 		first, last := c.Months[0].index, c.Months[len(c.Months)-1].index
-		c.byIndex = make([]*Month, last-first+1)
-		for _, m := range c.Months {
-			c.byIndex[m.index-first] = m
+		c.places = slices.Repeat([]int32{-1}, last-first+1)
+		for i, m := range c.Months {
+			c.places[m.index-first] = int32(i)
 		}
 	}
+	c.lately = c.lastMonths(p.NoPayMonths)
 	for _, row := range ref.Institutions {
 		if c.valid(row.Interval) {
 			c.institutions[row.Unit] = append(c.institutions[row.Unit], row)
@@ -83,6 +87,25 @@ func NewCounty(asOf schemas.Date, p Parameters, units []string, ref state.Refere
 		c.limit(contractOverCode, row.Unit, row.Interval, "", row.Staff, row.Ref)
 	}
 	return c
+}
+
+// Tangled gives the units whose successions are too many to follow on some day that counts.
+func (c *County) Tangled() []state.Unit {
+	units := slices.Clone(c.Now.Unknown)
+	for _, m := range c.Months {
+		units = append(units, m.Lineage.Unknown...)
+	}
+	slices.Sort(units)
+	return slices.Compact(units)
+}
+
+// lastMonths gives the n months up to the as-of date's, nothing if not all of them are evaluated.
+func (c *County) lastMonths(n int) []*Month {
+	last, evaluated := c.place(c.month.Index())
+	if !evaluated || last+1 < n || c.Months[last+1-n].index != c.month.Index()-n+1 {
+		return nil
+	}
+	return c.Months[last+1-n : last+1]
 }
 
 // limit adds to what a unit is allowed on the as-of date. What was allowed to a unit that ended or
@@ -102,23 +125,19 @@ func (c *County) limit(code string, u state.Unit, i state.Interval, detail strin
 // valid says whether the interval holds on the as-of date.
 func (c *County) valid(i state.Interval) bool { return i.From <= c.AsOf && i.To > c.AsOf }
 
-// evaluated finds an evaluated month by its index; nil if it is none.
-func (c *County) evaluated(index int) *Month {
+// place finds a month among the evaluated ones.
+func (c *County) place(index int) (place int, evaluated bool) {
 	if len(c.Months) == 0 {
-		return nil
+		return 0, false
 	}
 	i := index - c.Months[0].index
-	if i < 0 || i >= len(c.byIndex) {
-		return nil
+	if i < 0 || i >= len(c.places) || c.places[i] < 0 {
+		return 0, false
 	}
-	return c.byIndex[i]
+	return int(c.places[i]), true
 }
 
-// Unborn says whether somebody would be born after the as-of date only: then the number is no
-// person's.
-func (c *County) Unborn(k ident.Key) bool { return Unborn(k, c.AsOf) }
-
-// Unborn says whether somebody is born after a day.
+// Unborn says whether somebody is born after the day: then the number is nobody's yet.
 func Unborn(k ident.Key, day schemas.Date) bool {
 	year, month, birthday, ok := k.Birth()
 	if !ok {

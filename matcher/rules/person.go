@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"iter"
 	"slices"
 
 	"hebian/matcher/state"
@@ -92,7 +93,7 @@ func (p *Person) sortLines() {
 		line := &p.PayLines[i]
 		switch line.Class {
 		case schemas.ClassRegular, schemas.ClassCorrection, schemas.ClassPension:
-			if at, ok := p.county.place(line.Month); ok {
+			if at, ok := p.county.place(line.Month.Index()); ok {
 				unit := p.county.Months[at].Lineage.Unit(line.Unit)
 				p.order = append(p.order, placed{uint64(at)<<32 | uint64(unit), int32(i)})
 			}
@@ -207,3 +208,60 @@ func (p *Person) lastEventAt(unit func(state.Unit) bool, kinds []schemas.EventKi
 	}
 	return last
 }
+
+// held gives the slots valid on the as-of date.
+func (p *Person) held() iter.Seq[*state.Slot] {
+	return func(yield func(*state.Slot) bool) {
+		for i := range p.Slots {
+			if p.county.valid(p.Slots[i].Interval) && !yield(&p.Slots[i]) {
+				return
+			}
+		}
+	}
+}
+
+// linesNow gives the pay lines of the month that the as-of date lies in, evaluated or not.
+func (p *Person) linesNow() iter.Seq[*state.PayLine] {
+	return func(yield func(*state.PayLine) bool) {
+		for i := range p.PayLines {
+			if p.PayLines[i].Month == p.county.month && !yield(&p.PayLines[i]) {
+				return
+			}
+		}
+	}
+}
+
+// isRegular says whether the line counts for what a unit paid.
+func isRegular(line *state.PayLine) bool {
+	return line.Class == schemas.ClassRegular || line.Class == schemas.ClassCorrection
+}
+
+// citePay names the lines of a pay but for the pension.
+func (p *Person) citePay(pay *Pay) {
+	p.lines(pay, func(line *state.PayLine) {
+		if isRegular(line) {
+			p.cite(line.Ref)
+		}
+	})
+}
+
+// citePension names the pension among the lines of a pay.
+func (p *Person) citePension(pay *Pay) {
+	p.lines(pay, func(line *state.PayLine) {
+		if !isRegular(line) {
+			p.cite(line.Ref)
+		}
+	})
+}
+
+// citeEvents names the events of the kinds on a day.
+func (p *Person) citeEvents(on schemas.Date, kinds ...schemas.EventKind) {
+	for _, e := range p.Events {
+		if e.Effective == on && slices.Contains(kinds, e.Kind) {
+			p.cite(e.Ref)
+		}
+	}
+}
+
+// citeRetirement names the retirement that counts.
+func (p *Person) citeRetirement() { p.citeEvents(p.retired, schemas.EventRetire) }

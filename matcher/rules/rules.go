@@ -19,8 +19,6 @@ type Rule struct {
 	person func(*Person)
 	// count counts what a person takes up of what a unit was allowed.
 	count func(*Person)
-	// allowed says how much that is, and where it stands written.
-	allowed func(*County, Use) (n int64, rows []state.Ref)
 	// mention judges a number that gives no key.
 	mention func(*Person, []state.Mention)
 }

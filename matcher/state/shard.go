@@ -117,19 +117,31 @@ func (s *Shard) RegularMonths(unborn func(ident.Key) bool, fn func(schemas.Month
 	}
 }
 
-// Mentions calls fn for each row about the i-th person with the number that it bears, as cleaned.
-func (s *Shard) Mentions(i int, fn func(ref Ref, number schemas.IDNumber)) {
+// Mention is a row that bears a number.
+type Mention struct {
+	Ref    Ref
+	Number schemas.IDNumber // as cleaned
+	File   string
+}
+
+// Mentions gives the rows about the i-th person, or bad number, by what they bear. They are asked
+// for where the number gives no key.
+func (s *Shard) Mentions(i int) []Mention {
+	var mentions []Mention
 	w := s.whose[i]
 	s.table.each(uint32(i), func(r *row) {
+		m := Mention{Ref: r.ref, File: s.words.fileOf(r.ref)}
 		switch {
 		case w.key == 0:
-			fn(r.ref, schemas.IDNumber(s.words.bad.texts[w.bad-1]))
+			m.Number = schemas.IDNumber(s.words.bad.texts[w.bad-1])
 		case r.flags&flagShort != 0:
-			fn(r.ref, schemas.IDNumber(w.key.Short()))
+			m.Number = schemas.IDNumber(w.key.Short())
 		default:
-			fn(r.ref, schemas.IDNumber(w.key.String()))
+			m.Number = schemas.IDNumber(w.key.String())
 		}
+		mentions = append(mentions, m)
 	})
+	return mentions
 }
 
 // Load unpacks the rows about the i-th person, newest first. It reuses the room in p.

@@ -80,13 +80,11 @@ func (n number) spoiled(form int, asOf schemas.Date) string {
 	case badScientific:
 		return fmt.Sprintf("1.%sE+17", n[1:6])
 	case badRounded: // as a spreadsheet with 15 places of precision leaves it
-		rounded := n
-		rounded[14], rounded[15], rounded[16] = '0', '0', '0'
-		if rounded.check(); rounded[17] == '0' {
+		n[15], n[16] = '0', '0'
+		if n.check(); n[17] == '0' {
 			return string(n[:17]) // by chance the zeros pass the check
 		}
-		rounded[17] = '0'
-		return string(rounded[:])
+		n[17] = '0'
 	case badPassport:
 		return "E" + string(n[9:17])
 	case badTravelPermit:
@@ -101,12 +99,8 @@ func (n number) spoiled(form int, asOf schemas.Date) string {
 		copy(n[10:14], "0230")
 		n.check()
 	default:
-		n[17] = "0123456789X"[(int(n[17])+1)%10]
-		if intact := n; true {
-			intact.check()
-			if intact == n {
-				n[17] = "0123456789X"[(int(n[17])+2)%10]
-			}
+		if n[17]++; n[17] > '9' { // of 9 and X
+			n[17] = '0'
 		}
 	}
 	return string(n[:])

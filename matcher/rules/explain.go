@@ -1,0 +1,3 @@
+package rules
+
+func (p *Person) explain() {}

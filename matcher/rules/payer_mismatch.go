@@ -1,0 +1,34 @@
+package rules
+
+import (
+	"slices"
+
+	"hebian/matcher/state"
+)
+
+// payerMismatch finds pay of another unit than the one that the person has a slot at, where that
+// unit itself pays nothing.
+func payerMismatch() Rule {
+	return Rule{
+		Code: "PAYER_MISMATCH", Version: 1,
+		Needs: inMonth(payLines, slots, permits, exemptions, secondments, successions),
+		pay: func(p *Person, pay *Pay) bool {
+			if !p.uncovered(pay) {
+				return false
+			}
+			for i := range p.Slots {
+				if s := &p.Slots[i]; pay.elsewhere(s) && !p.paidAt(s, pay.Month) {
+					p.citePay(pay)
+					p.cite(s.Ref)
+					return true
+				}
+			}
+			return false
+		},
+	}
+}
+
+// paidAt says whether the unit of the slot paid the person for the month.
+func (p *Person) paidAt(s *state.Slot, m *Month) bool {
+	return slices.ContainsFunc(p.month(m), func(pay Pay) bool { return pay.paid() && m.Lineage.Same(pay.Unit, s.Unit) })
+}

@@ -1,0 +1,62 @@
+package rules
+
+import "hebian/matcher/state"
+
+// slotNoPay finds slots of persons whom nobody has paid for some months, without a reason such as
+// leave.
+func slotNoPay() Rule {
+	return Rule{
+		Code: "SLOT_NO_PAY", Version: 1,
+		Needs: asOf(payLines, slots, exemptions, secondments, absences, deaths, staffEvents, successions),
+		person: func(p *Person) {
+			months := p.county.lately
+			if len(months) == 0 || p.paidIn(months) {
+				return
+			}
+			for s := range p.held() {
+				if s.Interval.From < months[0].First && !p.stale(s) && !p.excused(s, months) {
+					p.cite(s.Ref)
+					p.flag(p.county.Now.Unit(s.Unit), 0)
+				}
+			}
+		},
+	}
+}
+
+// paidIn says whether anybody paid the person, or a pension, in the months.
+func (p *Person) paidIn(months []*Month) bool {
+	for _, m := range months {
+		pays := p.month(m)
+		for i := range pays {
+			if pays[i].paid() {
+				return true
+			}
+		}
+		if pension(pays).positive() {
+			return true
+		}
+	}
+	return false
+}
+
+// excused says whether there is a reason not to pay for a slot in one of the months.
+func (p *Person) excused(s *state.Slot, months []*Month) bool {
+	for _, m := range months {
+		for _, e := range p.Exemptions {
+			if m.meets(e.Interval) {
+				return true
+			}
+		}
+		for _, lent := range p.Secondments {
+			if lent.Approved && m.meets(lent.Interval) && p.county.Now.Same(lent.From, s.Unit) {
+				return true
+			}
+		}
+		for _, a := range p.Absences {
+			if a.Approved && m.meets(a.Interval) {
+				return true
+			}
+		}
+	}
+	return false
+}
