@@ -37,7 +37,7 @@ func Scan(dir string, profiles []Profile) (Folder, error) {
 	}
 	there := map[*File]bool{}
 	for _, name := range names {
-		file, month := describe(profiles, name)
+		file, month := Describe(profiles, name)
 		if file == nil {
 			folder.Unknown = append(folder.Unknown, name)
 			continue
@@ -90,7 +90,9 @@ func files(dir string) ([]string, error) {
 	return names, nil
 }
 
-func describe(profiles []Profile, name string) (*File, schemas.Month) {
+// Describe finds the file of a profile that a path relative to the county folder belongs to, and its
+// payment month, if its name holds one; nil if there is none.
+func Describe(profiles []Profile, name string) (*File, schemas.Month) {
 	for i := range profiles {
 		for j := range profiles[i].Files {
 			if month, ok := profiles[i].Files[j].Match(name); ok {

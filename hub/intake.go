@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -275,6 +276,7 @@ func (s *Session) retract(ctx context.Context) error {
 			gone = append(gone, Position{s.topic(o.topic), int(o.partition), o.offset})
 		}
 	}
+	slices.SortFunc(gone, Position.Compare)
 	return Trace(ctx, s.intake.log, gone, func(p Position, delivery int64, r *schemas.Record) error {
 		if delivery != s.delivery.ID {
 			s.receipt.Retracted++

@@ -153,8 +153,11 @@ func (p *pass) refuse(field, at int, want string) int {
 
 // claim takes n from what the datum may claim.
 func (p *pass) claim(n int64) bool {
+	if n > p.spare {
+		return false
+	}
 	p.spare -= n
-	return p.spare >= 0
+	return true
 }
 
 // run walks over one value for each op and says in fields what they were, as far as fields reach.
@@ -169,7 +172,7 @@ func (p *pass) run(ops []op, pos, depth int, fields []Field) int {
 		}
 		if o.optional {
 			branch, next := uint64(0), pos+1
-			if pos < len(data) && data[pos]|2 == 2 {
+			if pos < len(data) && data[pos]|2 == 2 { // both branches in their one-byte form
 				branch = uint64(data[pos] >> 1)
 			} else if branch, next = index(data, pos, 2); next < 0 {
 				return p.refuse(i, pos, "the index of a branch")
@@ -182,23 +185,22 @@ func (p *pass) run(ops []op, pos, depth int, fields []Field) int {
 		var u uint64
 		next := pos
 		if o.varint {
+			// Nearly all have up to three bytes: symbols, lengths, months, dates, most amounts.
+			x := uint32(math.MaxUint32)
 			if len(data)-pos >= 4 {
-				x := binary.LittleEndian.Uint32(data[pos:])
-				switch {
-				case x&0x80 == 0:
-					u, next = uint64(x&0x7f), pos+1
-				case x&0x8000 == 0:
-					u, next = uint64(x&0x7f|x>>1&0x3f80), pos+2
-				case x&0x800000 == 0:
-					u, next = uint64(x&0x7f|x>>1&0x3f80|x>>2&0x1fc000), pos+3
-				default:
-					u, next = readVarint(data, pos)
-				}
-			} else {
-				u, next = readVarint(data, pos)
+				x = binary.LittleEndian.Uint32(data[pos:])
 			}
-			if next < 0 {
-				return p.refuse(i, pos, "a number")
+			switch {
+			case x&0x80 == 0:
+				u, next = uint64(x&0x7f), pos+1
+			case x&0x8000 == 0:
+				u, next = uint64(x&0x7f|x>>1&0x3f80), pos+2
+			case x&0x800000 == 0:
+				u, next = uint64(x&0x7f|x>>1&0x3f80|x>>2&0x1fc000), pos+3
+			default:
+				if u, next = readVarint(data, pos); next < 0 {
+					return p.refuse(i, pos, "a number")
+				}
 			}
 		}
 		f.Start, f.Int, f.Null = pos, 0, false
@@ -217,23 +219,19 @@ func (p *pass) run(ops []op, pos, depth int, fields []Field) int {
 				return p.refuse(i, pos, "the index of a symbol")
 			}
 			f.Int = int64(u >> 1)
-		case opInt:
-			if u > math.MaxUint32 || next-pos > 5 {
+		case opInt, opLong:
+			if o.code == opInt && (u > math.MaxUint32 || next-pos > 5) {
 				return p.refuse(i, pos, "an int")
 			}
 			f.Int = zigzag(u)
-		case opLong:
-			f.Int = zigzag(u)
 		default:
-			if next = p.rare(o, pos, depth, f); next < 0 {
+			if pos = p.rare(o, pos, depth, f); pos < 0 {
 				p.field = i
 				return -1
 			}
-			pos = next
 			continue
 		}
-		f.End = next
-		pos = next
+		f.End, pos = next, next
 	}
 	return pos
 }
@@ -299,7 +297,7 @@ func (p *pass) blocks(o *op, pos, depth int) int {
 			count, next, end = -count, start, start+int(size)
 		}
 		// The negative of MinInt64 is MinInt64.
-		if count < 0 || count > p.spare || !p.claim(count) {
+		if count < 0 || !p.claim(count) {
 			return p.refuse(0, pos, "a count that the datum can hold")
 		}
 		begin := next
@@ -370,22 +368,9 @@ func readLong(data []byte, pos int) (v int64, next int) {
 
 // readVarint reads seven bits a byte, the lowest first, the last with its top bit clear: at most ten
 // bytes and 64 bits.
+//
+//go:noinline
 func readVarint(data []byte, pos int) (u uint64, next int) {
-	if len(data)-pos >= 3 { // months, dates and amounts: two or three bytes
-		b := data[pos : pos+3]
-		switch u = uint64(b[0]&0x7f) | uint64(b[1]&0x7f)<<7; {
-		case b[0] < 0x80:
-			return uint64(b[0]), pos + 1
-		case b[1] < 0x80:
-			return u, pos + 2
-		case b[2] < 0x80:
-			return u | uint64(b[2])<<14, pos + 3
-		}
-	}
-	return readLongVarint(data, pos)
-}
-
-func readLongVarint(data []byte, pos int) (u uint64, next int) {
 	for shift := 0; shift <= 63 && pos < len(data); shift += 7 {
 		b := data[pos]
 		pos++

@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
+
+	"hebian/connectors"
+	"hebian/schemas"
 )
 
 // check is the command that runs the main job once.
@@ -14,7 +19,22 @@ type check struct {
 	format
 }
 
+func (check) Help() string {
+	return `The folder has a sub-folder for each agency (staffing, finance, hr, civil, discipline, social) with the files that it
+hands over. Rows that can't be taken go to quarantine with file, line, column and reason; the rest is judged. Findings
+are no error: the exit code is 0. What a code means: hebian explain CODE.`
+}
+
 func (c *check) Run(ctx context.Context, s streams) error {
+	asOf, given, err := c.day()
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := writable(c.Out); err != nil {
+			return err
+		}
+	}
 	h, close, err := c.house(ctx)
 	if err != nil {
 		return err
@@ -24,7 +44,39 @@ func (c *check) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if !given {
+		if asOf, err = h.lastPayday(ctx, taken.folder); err != nil {
+			return err
+		}
+	}
+	j, err := h.judge(ctx, asOf)
+	if err != nil {
+		return err
+	}
+	sum, err := summarize(taken, j)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := h.write(ctx, c.Out, taken, j, sum); err != nil {
+			return err
+		}
+	}
+	if err := c.print(s.out, sum, func(w io.Writer) { sum.write(w, c.Out) }); err != nil {
+		return err
+	}
 	return taken.verdict(c.Strict)
+}
+
+// day reads --as-of, if it is given.
+func (c *check) day() (day schemas.Date, given bool, err error) {
+	if c.AsOf == "" {
+		return 0, false, nil
+	}
+	if day, given = schemas.ParseDate(c.AsOf); !given {
+		err = usageError(fmt.Sprintf("--as-of is %q, want a day YYYY-MM-DD", c.AsOf))
+	}
+	return day, given, err
 }
 
 // house opens the data folder, a temporary one if none was named.
@@ -35,4 +87,30 @@ func (c *check) house(ctx context.Context) (h *house, close func(), err error) {
 	}
 	h, err = openHouse(ctx, c.Data)
 	return h, func() { h.close() }, err
+}
+
+// lastPayday is the last day of the newest month that a payroll file of the folder, or one delivered
+// before, has in its name.
+func (h *house) lastPayday(ctx context.Context, folder connectors.Folder) (schemas.Date, error) {
+	var newest schemas.Month
+	for _, found := range folder.Found {
+		newest = max(newest, found.Month)
+	}
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		return 0, err
+	}
+	counts, err := h.counting(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range counts {
+		if _, month := connectors.Describe(profiles, file); month > newest {
+			newest = month
+		}
+	}
+	if newest == 0 {
+		return 0, usageError("there is no payroll file to tell the day to judge by: name it with --as-of YYYY-MM-DD")
+	}
+	return newest.Last(), nil
 }

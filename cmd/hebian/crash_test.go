@@ -145,4 +145,3 @@ func equalFiles(t *testing.T, want, got string) {
 		t.Errorf("%s differs (-want +got):\n%.3000s", filepath.Base(got), diff)
 	}
 }
-

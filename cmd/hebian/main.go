@@ -26,6 +26,7 @@ const (
 type commands struct {
 	Check      check      `cmd:"" help:"Check a county folder: take every file in, judge, write the flags."`
 	Deliver    deliver    `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
+	Explain    explain    `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`
 	Completion completion `cmd:"" help:"Print a completion script for a shell."`
 	Version    version    `cmd:"" help:"Say which build this is."`
 }

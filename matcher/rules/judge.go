@@ -20,7 +20,7 @@ type Judge struct {
 // NewJudge makes a judge.
 func NewJudge(c *County, units *state.Units) *Judge {
 	j := &Judge{county: c, units: units, rules: All()}
-	j.person.uses = map[Use]*used{}
+	j.person.county, j.person.uses = c, map[Use]*used{}
 	return j
 }
 
@@ -37,7 +37,7 @@ func (j *Judge) Hear(shard *state.Shard, i int) {
 		return
 	}
 	shard.Load(i, j.units, &p.Person)
-	p.prepare(j.county)
+	p.prepare()
 	for n := range j.rules {
 		p.rule = &j.rules[n]
 		switch r := p.rule; {

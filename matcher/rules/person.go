@@ -60,8 +60,7 @@ type placed struct {
 }
 
 // prepare sorts the lines into pays and finds what many rules ask for.
-func (p *Person) prepare(c *County) {
-	p.county = c
+func (p *Person) prepare() {
 	p.dead, p.retired = state.Open, state.NoDate
 	for i := range p.Deaths {
 		p.dead = min(p.dead, p.Deaths[i].On)
@@ -74,7 +73,7 @@ func (p *Person) prepare(c *County) {
 	for i, o := range p.order {
 		line := &p.PayLines[o.line]
 		if i == 0 || o.pay != p.order[i-1].pay {
-			p.pays = append(p.pays, Pay{Month: c.Months[o.pay>>32], Unit: state.Unit(o.pay), first: i})
+			p.pays = append(p.pays, Pay{Month: p.county.Months[o.pay>>32], Unit: state.Unit(o.pay), first: i})
 		}
 		pay := &p.pays[len(p.pays)-1]
 		pay.last = i + 1

@@ -12,6 +12,7 @@ type dossier struct {
 	home    int // the live unit that the person works at unless a case says otherwise
 	kind    *kind
 	draw    draws
+	birth   int    // month of birth, as schemas.Month.Index counts
 	born    number // the person's own number
 	keyed   bool   // whether the number below gives a person key
 	entered schemas.Date
@@ -123,18 +124,18 @@ func (d *dossier) reset(p *plan, person, home int) {
 // event reaches into it.
 func (d *dossier) identify(elder bool) {
 	first := d.months[0].period.Index()
-	age, service := d.draw.between(24, 57), 22
+	age := d.draw.between(24, 57)
 	if elder {
 		age = d.draw.between(60, 80)
 	}
-	born := first - age*12 - d.draw.below(12)
+	d.birth = first - age*12 - d.draw.below(12)
 	latest := first - 13
 	if elder {
-		latest = min(latest, born+40*12)
+		latest = min(latest, d.birth+40*12)
 	}
-	entered := d.draw.between(born+service*12, latest)
+	entered := d.draw.between(d.birth+22*12, latest)
 	d.entered = monthOf(entered).First() + schemas.Date(d.draw.below(28))
-	d.born = numberOf(d.Seed, d.person, monthOf(born))
+	d.born = numberOf(d.Seed, d.person, monthOf(d.birth))
 	d.number = append(d.number[:0], d.born[:]...)
 	d.name, d.nameGB = d.names.name(&d.draw, d.name[:0], d.nameGB[:0])
 	d.basic = d.draw.between(2000, 5600)
@@ -243,9 +244,10 @@ func (d *dossier) day(index int) schemas.Date {
 // month before the first.
 func (d *dossier) past() int { return d.draw.between(-1, d.latest()-1) }
 
-// longAgo is a day well before the first payroll month, after everybody of working age entered.
-func (d *dossier) retiredLongAgo() schemas.Date {
-	return d.day(-7 - d.draw.below(5))
+// pensioned is the day on which an elder retired, well before the first payroll month.
+func (d *dossier) pensioned() schemas.Date {
+	first := d.months[0].period.Index()
+	return d.day(min(d.birth+60*12, first-7) - first)
 }
 
 // flag expects a finding. unit and month are indexes; -1 leaves the field empty.

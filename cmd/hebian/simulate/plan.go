@@ -154,7 +154,7 @@ func (d *dossier) contractor() {
 
 // pensioner gets a pension through the unit.
 func (d *dossier) pensioner() {
-	d.event("retire", d.home, d.retiredLongAgo())
+	d.event("retire", d.home, d.pensioned())
 	d.paid(d.home, 0, d.latest()).wages = pension
 }
 

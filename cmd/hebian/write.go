@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hebian/hub"
+	"hebian/matcher/rules"
+	"hebian/schemas"
+)
+
+// writable makes the folder for the output and tries whether a file can be written there, before hours
+// of work end at its door.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("make output folder: %w", err)
+	}
+	probe, err := os.CreateTemp(dir, ".hebian-*")
+	if err != nil {
+		return fmt.Errorf("write to output folder: %w", err)
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// write writes the five output files, each whole or not at all.
+func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum *summary) error {
+	for _, file := range []struct {
+		name  string
+		write func(*bufio.Writer) error
+	}{
+		{"flags.csv", func(w *bufio.Writer) error { return writeFlags(w, j) }},
+		{"flags.ndjson", func(w *bufio.Writer) error { return writeFlagLines(w, j) }},
+		{"quarantine.csv", func(w *bufio.Writer) error { return writeCounts(w, t.receipts) }},
+		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, t.receipts) }},
+		{"summary.json", func(w *bufio.Writer) error { return format{"json"}.print(w, sum, nil) }},
+	} {
+		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFile writes beside the file and renames, so that a reader never sees half of it.
+func writeFile(path string, write func(*bufio.Writer) error) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".hebian-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer os.Remove(file.Name()) //nolint:errcheck // after the rename it is gone
+	w := bufio.NewWriterSize(file, 1<<16)
+	for _, step := range []func() error{
+		func() error { return write(w) }, w.Flush, func() error { return file.Chmod(0o644) }, file.Sync, file.Close,
+		func() error { return os.Rename(file.Name(), path) },
+	} {
+		if err := step(); err != nil {
+			file.Close() // closed twice at worst
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func writeFlags(w *bufio.Writer, j judgement) error {
+	w.WriteString("code,person,unit,month,detail\n")
+	for i := range j.Findings {
+		f := &j.Findings[i]
+		for n, field := range []string{f.Code, string(f.Person), string(f.Unit), monthText(f.Month), f.Detail} {
+			if n > 0 {
+				w.WriteByte(',')
+			}
+			w.WriteString(csvField(field))
+		}
+		w.WriteByte('\n')
+	}
+	return nil // a bufio.Writer keeps its error for Flush
+}
+
+// csvField quotes a field only where RFC 4180 needs it.
+func csvField(s string) string {
+	if !strings.ContainsAny(s, "\",\r\n") {
+		return s
+	}
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+}
+
+func monthText(m schemas.Month) string {
+	if m == 0 {
+		return ""
+	}
+	return m.String()
+}
+
+// flagLine is a line of flags.ndjson.
+type flagLine struct {
+	Code         string           `json:"code"`
+	Person       string           `json:"person"`
+	Unit         string           `json:"unit"`
+	Month        string           `json:"month"`
+	Detail       string           `json:"detail"`
+	Label        string           `json:"label"`
+	Severity     string           `json:"severity"`
+	Owner        string           `json:"owner"`
+	Meaning      string           `json:"meaning"`
+	AsOf         string           `json:"as_of"`
+	RuleVersion  int              `json:"rule_version"`
+	Parameters   rules.Parameters `json:"parameters"`
+	Provisional  bool             `json:"provisional"`
+	Evidence     []source         `json:"evidence"`
+	EvidenceRows int              `json:"evidence_rows"` // of which Evidence names the first
+}
+
+func writeFlagLines(w *bufio.Writer, j judgement) error {
+	all, err := rules.Texts()
+	if err != nil {
+		return err
+	}
+	texts := map[string]rules.Text{}
+	for _, text := range all {
+		texts[text.Code] = text
+	}
+	lines := newLines(w)
+	for i := range j.Findings {
+		f := &j.Findings[i]
+		text := texts[f.Code]
+		line := flagLine{
+			Code: f.Code, Person: string(f.Person), Unit: string(f.Unit), Month: monthText(f.Month), Detail: f.Detail,
+			Label: text.Label, Severity: text.Severity, Owner: text.Owner, Meaning: text.ZH,
+			AsOf: f.AsOf.String(), RuleVersion: f.Version, Parameters: f.Parameters, Provisional: f.Provisional, EvidenceRows: f.Rows,
+		}
+		for _, ref := range f.Evidence {
+			line.Evidence = append(line.Evidence, j.sources[ref])
+		}
+		if err := lines.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newLines(w io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder
+}
+
+func writeCounts(w *bufio.Writer, receipts []hub.Receipt) error {
+	w.WriteString("file,rows_read,accepted,quarantined\n")
+	for _, r := range receipts {
+		w.WriteString(csvField(r.File))
+		for _, n := range []int64{r.RowsRead, r.Accepted, r.Quarantined} {
+			w.WriteByte(',')
+			w.WriteString(strconv.FormatInt(n, 10))
+		}
+		w.WriteByte('\n')
+	}
+	return nil
+}
+
+// misfitLine is a line of quarantine.ndjson.
+type misfitLine struct {
+	File   string         `json:"file"`
+	Line   int64          `json:"line"`
+	Column string         `json:"column,omitempty"`
+	Reason schemas.Reason `json:"reason"`
+	Detail string         `json:"detail"`
+	Length int64          `json:"length"`           // bytes of the row
+	Digest string         `json:"digest,omitempty"` // SHA-256 of the row, where raw is cut
+	Raw    []byte         `json:"raw"`              // base64
+}
+
+// writeMisfits writes the rows in quarantine of the files delivered, by file and line.
+func (h *house) writeMisfits(ctx context.Context, w *bufio.Writer, receipts []hub.Receipt) error {
+	at, err := h.misfits(ctx, receipts)
+	if err != nil {
+		return err
+	}
+	walker, err := schemas.NewWalker(schemas.SubjectOf(hub.MisfitTopic).Avro)
+	if err != nil {
+		return err
+	}
+	lines := newLines(w)
+	var m schemas.Misfit
+	return hub.Trace(ctx, h.log, at, func(_ hub.Position, _ int64, r *schemas.Record) error {
+		if err := schemas.Decode(r.Value, walker, &m); err != nil {
+			return err
+		}
+		line := misfitLine{File: m.File, Line: m.Line, Reason: m.Reason, Detail: m.Detail, Length: m.Length, Raw: m.Raw}
+		if m.Column != nil {
+			line.Column = *m.Column
+		}
+		if len(m.Digest) > 0 {
+			line.Digest = "sha256:" + hex.EncodeToString(m.Digest)
+		}
+		return lines.Encode(line)
+	})
+}
+
+// misfits finds where the rows in quarantine of the files delivered lie, in order of file and line.
+func (h *house) misfits(ctx context.Context, receipts []hub.Receipt) ([]hub.Position, error) {
+	counts, err := h.counting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := map[string]bool{}
+	for _, r := range receipts {
+		wanted[r.File] = r.Outcome == hub.Complete
+	}
+	type misfit struct {
+		file     string
+		line     int64
+		position hub.Position
+	}
+	live := map[schemas.ID]misfit{}
+	if _, err := hub.Replay(ctx, h.log, counts, hub.MisfitTopic, 0, 0, func(file string, b *hub.Batch) error {
+		for i := range b.Records {
+			switch r := &b.Records[i]; {
+			case !wanted[file]:
+			case r.Op == schemas.Retract:
+				delete(live, r.ID)
+			default:
+				live[r.ID] = misfit{file, r.Line, hub.Position{Topic: hub.MisfitTopic, Offset: b.Base + int64(i)}}
+			}
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var all []misfit
+	for _, m := range live {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b misfit) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
+	at := make([]hub.Position, len(all))
+	for i, m := range all {
+		at[i] = m.position
+	}
+	return at, nil
+}
