@@ -115,7 +115,7 @@ type op struct {
 	code     opCode
 	varint   bool     // the value begins with a varint
 	optional bool     // an index stands before the value, and null may stand for it
-	null     uint64   // which index says null
+	null     byte     // the index that says null, as it is written
 	n        uint64   // symbols of an enum, bytes of a fixed
 	sub      *program // of a record, union, array, map
 }
@@ -165,19 +165,15 @@ func (p *pass) run(ops []op, pos, depth int, fields []Field) int {
 	data := p.data
 	var unwanted Field
 	for i := range ops {
-		o := &ops[i]
-		f := &unwanted
+		o, f := &ops[i], &unwanted
 		if i < len(fields) {
 			f = &fields[i]
 		}
 		if o.optional {
-			branch, next := uint64(0), pos+1
-			if pos < len(data) && data[pos]|2 == 2 { // both branches in their one-byte form
-				branch = uint64(data[pos] >> 1)
-			} else if branch, next = index(data, pos, 2); next < 0 {
+			if pos >= len(data) || data[pos]|2 != 2 { // branch 0 or 1; nobody writes them in more than a byte
 				return p.refuse(i, pos, "the index of a branch")
 			}
-			if pos = next; branch == o.null {
+			if pos++; data[pos-1] == o.null {
 				*f = Field{Start: pos, End: pos, Null: true}
 				continue
 			}
@@ -368,8 +364,6 @@ func readLong(data []byte, pos int) (v int64, next int) {
 
 // readVarint reads seven bits a byte, the lowest first, the last with its top bit clear: at most ten
 // bytes and 64 bits.
-//
-//go:noinline
 func readVarint(data []byte, pos int) (u uint64, next int) {
 	for shift := 0; shift <= 63 && pos < len(data); shift += 7 {
 		b := data[pos]
@@ -463,7 +457,7 @@ func (c *compiler) union(s *avro.UnionSchema) (op, error) {
 	if s.Nullable() {
 		null, other := s.Indices()
 		o, err := c.compile(s.Types()[other])
-		o.optional, o.null = true, uint64(null)
+		o.optional, o.null = true, byte(null*2)
 		return o, err
 	}
 	sub, err := c.program(s.Types()...)

@@ -13,9 +13,9 @@ import (
 //
 // A record that turns out broken costs its first line only, and the lines after it are read again;
 // still no line is read more than twice. A line that leaves a quote open when it begins a record
-// holds an odd number of quotes, a line all within quotes an even number. So a record that runs on
-// ends at the next line with an odd number, well or broken, and every line in between is, read
-// again, within itself whole or broken.
+// holds an odd number of quotes, a line that begins and ends within quotes an even number. So a
+// record that runs on ends at the next line with an odd number, well or broken, and each line in
+// between, read again as the start of a record, ends or breaks within itself.
 type csvForm struct {
 	state formState
 	lines int64 // line ends within quotes
@@ -109,7 +109,7 @@ func (f *csvForm) end() {
 	switch f.state {
 	case fieldStart, unquoted, afterQuote:
 		f.state = formWhole
-	case quoted:
+	case quoted, afterCR:
 		f.state = formBroken
 	}
 }

@@ -54,6 +54,21 @@ func TestSplitFields(t *testing.T) {
 	}
 }
 
+// TestTrimAtEveryCharacter holds trimming to the Unicode property White_Space, character by character.
+func TestTrimAtEveryCharacter(t *testing.T) {
+	var fields []string
+	for r := range unicode.MaxRune + 1 {
+		if r == ',' || r == '"' || !utf8.ValidRune(r) {
+			continue
+		}
+		for _, field := range []string{string(r), string(r) + "a", "张" + string(r), "a·" + string(r), string(r) + "." + string(r)} {
+			if fields, _ = text.SplitFields(field, fields[:0]); fields[0] != strings.TrimFunc(field, unicode.IsSpace) {
+				t.Errorf("%q becomes %q", field, fields[0])
+			}
+		}
+	}
+}
+
 func TestSplitFieldsAllocatesNothing(t *testing.T) {
 	fields := make([]string, 0, 16)
 	record := `12139721MA00000001,某某县第一中学,"张三",139721199001011234,202609,2026-09-15,基本工资,"5,432.10",财政全额`

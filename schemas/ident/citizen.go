@@ -116,7 +116,7 @@ func read15(s string) (Key, Reason) {
 	}
 	region, rest := number/1e9, number%1e9
 	k := region*1e11 + centuryOf(rest%1000)*1e9 + rest
-	if region >= 900000 || !provinceExists(k.province()) { // foreign residents never had 15 digits
+	if !provinceExists(k.province()) { // of a first digit 9 places 2 and 3, as in the upgraded form
 		return 0, ReasonProvince
 	}
 	if _, _, _, ok := k.Birth(); !ok {

@@ -85,7 +85,7 @@ func TestReasons(t *testing.T) {
 		{"spreadsheet, scientific and 18 places long", ident.CitizenID, "3.20106190307E+17", ident.ReasonScientific},
 		{"spreadsheet, last digits", ident.CitizenID, "320106190307120000", ident.ReasonPrecision},
 		{"15 places, day", ident.CitizenID15, "320106051301001", ident.ReasonDate},
-		{"15 places, foreign residents never had them", ident.CitizenID15, "931106050101001", ident.ReasonProvince},
+		{"15 places, province behind a 9", ident.CitizenID15, "990106050101001", ident.ReasonProvince},
 		{"15 places, letter", ident.CitizenID15, "32010605010100X", ident.ReasonCharacter},
 		{"2017, check", ident.ForeignResident2017, "USA310002030518", ident.ReasonCheck},
 		{"2017, digit in the country", ident.ForeignResident2017, "U5A310002030517", ident.ReasonCharacter},

@@ -85,10 +85,10 @@ func (k Key) Birth() (year, month, day int, ok bool) {
 
 // Short gives the citizen number of 15 places that is upgraded to this key, so that the two forms
 // of one number are told apart from two numbers. It is empty where no old number can be: the form
-// came to an end in the 20th century, and foreign residents never had it.
+// came to an end in the 20th century.
 func (k Key) Short() string {
 	rest, century := k%1e9, k/1e9%100
-	if k.is2017() || k >= 9e16 || century != centuryOf(rest%1000) {
+	if k.is2017() || century != centuryOf(rest%1000) {
 		return ""
 	}
 	var s [15]byte

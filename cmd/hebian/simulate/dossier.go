@@ -17,7 +17,7 @@ type dossier struct {
 	keyed   bool   // whether the number below gives a person key
 	entered schemas.Date
 	basic   int // yuan of basic pay a month
-	extra   int // how many allowances beside the first
+	extra   int // allowances beyond the usual ones
 
 	number, slotNumber, payNumber []byte // as written; in slots and pay lines too unless these differ
 	name, nameGB                  []byte
@@ -38,13 +38,13 @@ type dossier struct {
 }
 
 type slot struct {
-	unit           int
-	kind           slotType
-	fund           channel
-	leader         string
-	permitted      bool         // has a permit number
-	permitDay      schemas.Date // none: empty
-	since, until   schemas.Date
+	unit         int
+	kind         slotType
+	fund         channel
+	leader       string
+	permitted    bool         // has a permit number
+	permitDay    schemas.Date // none: empty
+	since, until schemas.Date
 }
 
 type permit struct {
@@ -53,14 +53,14 @@ type permit struct {
 	day  schemas.Date
 }
 
-// wages is what a payer pays.
-type wages uint8
+// payment is what a payer pays for.
+type payment uint8
 
 const (
-	salary    wages = iota
-	allowance       // one allowance, as hosts pay it
+	salary        payment = iota
+	hostAllowance         // of a unit that somebody from another one works at
 	pension
-	survivor
+	survivorSubsidy
 	labour
 	living
 	grant
@@ -70,7 +70,7 @@ const (
 type pay struct {
 	unit        int
 	first, last int
-	wages       wages
+	of          payment
 	percent     int    // of the full amounts
 	file        int    // index of the payroll that pays it; -1: each month's own
 	extras      bool   // now and then back pay, a bonus, an offset
@@ -139,8 +139,9 @@ func (d *dossier) identify(elder bool) {
 	d.number = append(d.number[:0], d.born[:]...)
 	d.name, d.nameGB = d.names.name(&d.draw, d.name[:0], d.nameGB[:0])
 	d.basic = d.draw.between(2000, 5600)
-	if d.draw.chance(500) {
-		d.extra++
+	d.extra = 0
+	if d.draw.chance(600) {
+		d.extra = 1
 	}
 }
 

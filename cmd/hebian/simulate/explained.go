@@ -16,7 +16,7 @@ func (d *dossier) exemptPost() {
 func (d *dossier) aidAssignment() {
 	to := d.other()
 	d.staff()
-	d.paid(to, 0, d.latest()).wages = allowance
+	d.paid(to, 0, d.latest()).of = hostAllowance
 	d.exempt(to, "援派", d.months[0].first.AddMonths(-d.draw.between(1, 20)), none)
 }
 
@@ -85,7 +85,7 @@ func (d *dossier) secondedAllowance() {
 	first := d.latest() - d.draw.between(1, 10)
 	d.staff()
 	d.secondTo(to, true, d.day(first))
-	d.paid(to, first, d.latest()).wages = allowance
+	d.paid(to, first, d.latest()).of = hostAllowance
 }
 
 func (d *dossier) secondedUnpaid() {
@@ -140,8 +140,8 @@ func (d *dossier) rehired() {
 
 func (d *dossier) rehiredLabour() {
 	d.rehired()
-	d.pays[0].wages = labour
-	d.paid(d.home, 0, d.latest()).wages = pension
+	d.pays[0].of = labour
+	d.paid(d.home, 0, d.latest()).of = pension
 }
 
 func (d *dossier) deadGrant() {
@@ -152,7 +152,7 @@ func (d *dossier) deadGrant() {
 	d.insure(d.home, 0, month)
 	d.die(died)
 	if month < d.latest() {
-		d.paid(d.home, month+1, month+1).wages = grant
+		d.paid(d.home, month+1, month+1).of = grant
 	}
 }
 
@@ -164,7 +164,7 @@ func (d *dossier) retiredOnTime() {
 	d.insure(d.home, 0, month)
 	d.event("retire", d.home, retired)
 	if month < d.latest() {
-		d.paid(d.home, month+1, d.latest()).wages = pension
+		d.paid(d.home, month+1, d.latest()).of = pension
 	}
 }
 
@@ -224,7 +224,7 @@ func (d *dossier) cutApplied() {
 func (d *dossier) stopApplied() {
 	month := d.latest() - 1
 	d.punished(month)
-	d.paid(d.home, month+1, d.latest()).wages = living
+	d.paid(d.home, month+1, d.latest()).of = living
 	d.punish("撤职", "stop", d.day(month), none)
 }
 

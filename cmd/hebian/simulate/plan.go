@@ -148,18 +148,18 @@ func (p *plan) fill(d *dossier, person, home int) {
 
 // contractor works without a slot for a labour fee, within the unit's control number.
 func (d *dossier) contractor() {
-	d.paid(d.home, 0, d.latest()).wages = labour
+	d.paid(d.home, 0, d.latest()).of = labour
 	d.insure(d.home, 0, d.latest())
 }
 
 // pensioner gets a pension through the unit.
 func (d *dossier) pensioner() {
 	d.event("retire", d.home, d.pensioned())
-	d.paid(d.home, 0, d.latest()).wages = pension
+	d.paid(d.home, 0, d.latest()).of = pension
 }
 
 // survivor is kin of a dead member of the staff.
-func (d *dossier) survivor() { d.paid(d.home, 0, d.latest()).wages = survivor }
+func (d *dossier) survivor() { d.paid(d.home, 0, d.latest()).of = survivorSubsidy }
 
 // newcomer entered within the payroll months, with everything in order.
 func (d *dossier) newcomer() {

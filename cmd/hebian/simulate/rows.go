@@ -12,8 +12,8 @@ const crlf = "\r\n"
 // folder holds the open files.
 type folder struct {
 	plan *plan
-	wage map[string]string // text of a wage type, with the comma behind it, in GB18030
-	fund [3]string         // the same of a channel, at the end of a row
+	wage [wages]string // the text of each wage in GB18030, with the comma behind it
+	fund [funds]string // the same of the channels, with the comma before it
 
 	institutions, quotas, leaderPosts, successions *table
 	slots, permits, exemptions, secondments        *table
@@ -84,9 +84,8 @@ func (f *folder) open(dir string, shape form, at **table) error {
 }
 
 func (f *folder) spell(s *speller) {
-	f.wage = map[string]string{}
-	for _, text := range []string{"基本工资", "津贴补贴", "绩效工资", "补发", "年终奖", "冲减", "退休费", "离休费", "遗属补助", "抚恤金", "生活费", "劳务费"} {
-		f.wage[text] = s.word(text).gb + ","
+	for w := range f.wage {
+		f.wage[w] = s.word(wage(w).String()).gb + ","
 	}
 	for c := range f.fund {
 		f.fund[c] = "," + s.word(channel(c).String()).gb
@@ -144,7 +143,9 @@ func (f *folder) person(d *dossier) {
 		f.writeEvent(d, e)
 	}
 	for _, died := range d.deaths {
-		f.deaths.endRow(day(cells(f.deaths.row(), d.number, d.nameGB, "", "")[:], died))
+		row := append(append(f.deaths.row(), d.number...), ',')
+		row = append(append(row, d.nameGB...), ',')
+		f.deaths.endRow(day(row, died))
 	}
 	for _, x := range d.penalties {
 		row := cells(f.penalties.row(), d.number, d.name, x.name, x.effect)
@@ -206,59 +207,59 @@ func (f *folder) writePay(d *dossier, p *pay) {
 	fen := int64(d.basic * p.percent) // yuan × percent = fen
 	for month := p.first; month <= p.last; month++ {
 		l := payLine{d: d, pay: p, month: month, lot: d.draw.next()}
-		switch p.wages {
+		switch p.of {
 		case salary:
 			f.writeSalary(l, fen)
-		case allowance:
-			f.writeLine(l, "津贴补贴", fen/4)
+		case hostAllowance:
+			f.writeLine(l, wageAllowance, fen/4)
 		case pension:
 			f.writeLine(l, pensionOf(d), fen)
-		case survivor:
-			f.writeLine(l, "遗属补助", fen/4)
+		case survivorSubsidy:
+			f.writeLine(l, wageSurvivor, fen/4)
 		case labour:
-			f.writeLine(l, "劳务费", fen)
+			f.writeLine(l, wageLabour, fen)
 		case living:
-			f.writeLine(l, "生活费", fen/2)
+			f.writeLine(l, wageLiving, fen/2)
 		case grant:
-			f.writeLine(l, "抚恤金", fen*20)
+			f.writeLine(l, wageGrant, fen*20)
 		}
 	}
 }
 
 // pensionOf: who was at work before October 1949 gets another pension.
-func pensionOf(d *dossier) string {
+func pensionOf(d *dossier) wage {
 	if d.born.year() < 1932 {
-		return "离休费"
+		return wageVeteranPension
 	}
-	return "退休费"
+	return wagePension
 }
 
 func (f *folder) writeSalary(l payLine, basic int64) {
-	organ := f.plan.units[l.pay.unit].kind.category == '1'
 	total := basic + basic/2
-	f.writeLine(l, "基本工资", basic)
-	f.writeLine(l.next(), "津贴补贴", basic/2)
-	if !organ {
-		f.writeLine(l.next(), "绩效工资", basic/4)
+	f.writeLine(l, wageBasic, basic)
+	f.writeLine(l.next(), wageAllowance, basic/2)
+	further := l.d.extra
+	if f.plan.units[l.pay.unit].kind.category == organ {
+		further++ // instead of performance pay
+	} else {
+		f.writeLine(l.next(), wagePerformance, basic/4)
 		total += basic / 4
 	}
-	for i := range l.d.extra {
-		if organ || i > 0 {
-			f.writeLine(l.next(), "津贴补贴", basic/8)
-			total += basic / 8
-		}
+	for range further {
+		f.writeLine(l.next(), wageAllowance, basic/8)
+		total += basic / 8
 	}
 	if l.pay.reversed {
-		f.writeLine(l.next(), "冲减", -total)
+		f.writeLine(l.next(), wageOffset, -total)
 	}
 	if l.pay.extras {
 		switch lot := l.lot >> 48 % 1000; {
 		case lot < 20:
-			f.writeLine(l.next(), "补发", basic/10)
+			f.writeLine(l.next(), wageBackPay, basic/10)
 		case lot < 30:
-			f.writeLine(l.next(), "年终奖", basic)
+			f.writeLine(l.next(), wageBonus, basic)
 		case lot < 40:
-			f.writeLine(l.next(), "冲减", -basic/20)
+			f.writeLine(l.next(), wageOffset, -basic/20)
 		}
 	}
 }
@@ -277,7 +278,7 @@ func (l payLine) next() payLine {
 	return l
 }
 
-func (f *folder) writeLine(l payLine, wage string, fen int64) {
+func (f *folder) writeLine(l payLine, w wage, fen int64) {
 	file := l.month
 	if l.pay.file >= 0 {
 		file = l.pay.file
@@ -304,7 +305,7 @@ func (f *folder) writeLine(l payLine, wage string, fen int64) {
 	}
 	row = append(row, ',')
 	row = append(row, f.plan.months[file].payDays[l.lot>>1%payDays]...)
-	row = append(append(row, ','), f.wage[wage]...)
+	row = append(append(row, ','), f.wage[w]...)
 	row = amount(row, fen, int(l.lot>>8%16))
 	row = append(row, f.fund[u.kind.fund]...)
 	if file == f.plan.latest() {

@@ -6,13 +6,17 @@ import (
 	"hebian/schemas"
 )
 
+// registered is when the units were first registered, before every succession.
+const registered schemas.Month = 198001
+
 // none stands where a date is empty: no day, or still open.
 const none = schemas.MinDate
 
-// The codes that a person's rows name as slot types and fund channels, with the text of each.
+// slotType, channel and wage are values of a column; String gives the text.
 type (
 	slotType uint8
 	channel  uint8
+	wage     uint8
 )
 
 const (
@@ -30,18 +34,45 @@ const (
 	fundFull channel = iota
 	fundPartial
 	fundSelf
+	funds // how many there are
+)
+
+const (
+	wageBasic wage = iota
+	wageAllowance
+	wagePerformance
+	wageBackPay
+	wageBonus
+	wageOffset
+	wagePension
+	wageVeteranPension
+	wageSurvivor
+	wageGrant
+	wageLiving
+	wageLabour
+	wages // how many there are
 )
 
 func (t slotType) String() string {
-	return [...]string{"行政", "政法专项", "参公", "事业全额", "事业差额", "事业自收自支", "工勤"}[t]
+	return [slotTypes]string{"行政", "政法专项", "参公", "事业全额", "事业差额", "事业自收自支", "工勤"}[t]
 }
 
-func (c channel) String() string { return [...]string{"财政全额", "财政差额", "自筹"}[c] }
+func (c channel) String() string { return [funds]string{"财政全额", "财政差额", "自筹"}[c] }
+
+func (w wage) String() string {
+	return [wages]string{"基本工资", "津贴补贴", "绩效工资", "补发", "年终奖", "冲减", "退休费", "离休费", "遗属补助", "抚恤金", "生活费", "劳务费"}[w]
+}
+
+// The categories of the credit codes of the establishment office.
+const (
+	organ       = '1'
+	institution = '2'
+)
 
 // unitType is what a unit type may hold and how it is paid for.
 type unitType struct {
 	name     string
-	category byte // in the credit code: 1 organ, 2 institution
+	category byte
 	slots    []slotType
 	stranger slotType // a type that it may not hold
 	fund     channel
@@ -50,11 +81,11 @@ type unitType struct {
 
 func newUnitTypes() []unitType {
 	return []unitType{
-		{"行政机关", '1', []slotType{slotAdmin, slotPolice, slotWorker}, slotFull, fundFull, []string{"局", "委员会", "办公室"}},
-		{"参公事业", '2', []slotType{slotCivil, slotWorker}, slotAdmin, fundFull, []string{"执法大队", "服务中心", "管理所"}},
-		{"全额事业", '2', []slotType{slotFull, slotWorker}, slotAdmin, fundFull, []string{"小学", "中学", "研究所", "图书馆"}},
-		{"差额事业", '2', []slotType{slotPartial, slotWorker}, slotFull, fundPartial, []string{"医院", "卫生院", "保健站"}},
-		{"自收自支事业", '2', []slotType{slotSelf}, slotPartial, fundSelf, []string{"招待所", "勘测队", "检测站"}},
+		{"行政机关", organ, []slotType{slotAdmin, slotPolice, slotWorker}, slotFull, fundFull, []string{"局", "委员会", "办公室"}},
+		{"参公事业", institution, []slotType{slotCivil, slotWorker}, slotAdmin, fundFull, []string{"执法大队", "服务中心", "管理所"}},
+		{"全额事业", institution, []slotType{slotFull, slotWorker}, slotAdmin, fundFull, []string{"小学", "中学", "研究所", "图书馆"}},
+		{"差额事业", institution, []slotType{slotPartial, slotWorker}, slotFull, fundPartial, []string{"医院", "卫生院", "保健站"}},
+		{"自收自支事业", institution, []slotType{slotSelf}, slotPartial, fundSelf, []string{"招待所", "勘测队", "检测站"}},
 	}
 }
 
@@ -109,7 +140,7 @@ func (p *plan) newUnits(s *speller) {
 	live := max(12, p.Persons/40)
 	kinds := newUnitTypes()
 	for i := range live {
-		p.newUnit(s, &kinds[i%len(kinds)], schemas.Month(199001).First(), none)
+		p.newUnit(s, &kinds[i%len(kinds)], registered.First(), none)
 		p.units[i].heir = i
 	}
 	p.live = live
@@ -152,7 +183,7 @@ func (p *plan) newFamily(s *speller, kind string, effective schemas.Date, heirs 
 	if len(heirs) == 1 {
 		heir = heirs[0]
 	}
-	former := p.newUnit(s, like, schemas.Month(199001).First(), effective)
+	former := p.newUnit(s, like, registered.First(), effective)
 	p.units[former].heir = heir
 	return family{former: former, middle: former, heirs: heirs, kind: kind, effective: effective, onward: effective}
 }

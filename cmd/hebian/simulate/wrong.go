@@ -112,7 +112,7 @@ func (d *dossier) retiredHolds() {
 	if month >= 0 {
 		d.paid(d.home, 0, month)
 	}
-	d.paid(d.home, month+1, d.latest()).wages = pension
+	d.paid(d.home, month+1, d.latest()).of = pension
 	d.event("retire", d.home, d.day(month))
 	d.flag(slotStale, d.home, -1)
 }
@@ -201,7 +201,7 @@ func (d *dossier) transfer(month, to, last int) {
 
 func (d *dossier) rehiredPensioned() {
 	d.rehired()
-	d.paid(d.home, 0, d.latest()).wages = pension
+	d.paid(d.home, 0, d.latest()).of = pension
 	d.flagFrom(pensionAndPay, d.home, 0)
 }
 
