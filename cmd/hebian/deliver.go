@@ -5,11 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"hebian/connectors"
 	"hebian/hub"
@@ -70,11 +65,16 @@ func (h *house) takeIn(ctx context.Context, dir string, s streams) (taken, error
 	if t.folder, err = connectors.Scan(dir, profiles); err != nil {
 		return t, err
 	}
-	progress := newProgress(s.err, t.folder.Found)
-	defer progress.end()
+	var total, done int64
 	for _, found := range t.folder.Found {
-		r, err := h.deliver(ctx, h.door(dir, progress.read), found)
-		progress.next(found)
+		total += found.Bytes
+	}
+	bar := newBar(s.err, total, "reading", true)
+	defer bar.end()
+	door := h.door(dir, func(bytes int64) { bar.set(done + bytes) })
+	for _, found := range t.folder.Found {
+		r, err := h.deliver(ctx, door, found)
+		done += found.Bytes
 		var fileErr *connectors.FileError
 		switch {
 		case errors.As(err, &fileErr):
@@ -93,45 +93,4 @@ func receiptTable(w io.Writer, receipts []hub.Receipt) {
 		t.AppendRow([]any{r.File, count(r.RowsRead), count(r.Accepted), count(r.Quarantined), count(r.Added), count(r.Unchanged), count(r.Retracted), r.Outcome})
 	}
 	t.Render()
-}
-
-// progress shows on a terminal how much of the files has been read. Elsewhere it is silent.
-type progress struct {
-	bar  *progressbar.ProgressBar
-	done int64 // bytes of the files before this one
-}
-
-func newProgress(w io.Writer, files []connectors.Found) *progress {
-	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return &progress{}
-	}
-	var total int64
-	for _, f := range files {
-		total += f.Bytes
-	}
-	return &progress{bar: progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(file),
-		progressbar.OptionSetDescription("reading"),
-		progressbar.OptionShowBytes(true),
-		progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionClearOnFinish(),
-	)}
-}
-
-func (p *progress) read(bytes int64) {
-	if p.bar != nil {
-		p.bar.Set64(p.done + bytes) //nolint:errcheck // a bar that can't be drawn is no reason to stop
-	}
-}
-
-func (p *progress) next(f connectors.Found) {
-	p.done += f.Bytes
-	p.read(0)
-}
-
-func (p *progress) end() {
-	if p.bar != nil {
-		p.bar.Finish() //nolint:errcheck // as above
-	}
 }

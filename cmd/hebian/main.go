@@ -24,11 +24,14 @@ const (
 )
 
 type commands struct {
-	Check      check      `cmd:"" help:"Check a county folder: take every file in, judge, write the flags."`
-	Deliver    deliver    `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
-	Explain    explain    `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`
-	Completion completion `cmd:"" help:"Print a completion script for a shell."`
-	Version    version    `cmd:"" help:"Say which build this is."`
+	Check      check           `cmd:"" help:"Check a county folder: take every file in, judge, write the flags."`
+	Deliver    deliver         `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
+	Simulate   simulateCommand `cmd:"" help:"Make up a county with known wrongs and their list."`
+	Demo       demo            `cmd:"" help:"Simulate a county, check it, show what was found."`
+	Explain    explain         `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`
+	Bench      bench           `cmd:"" help:"Measure this machine: intake, check, identifiers, walker."`
+	Completion completion      `cmd:"" help:"Print a completion script for a shell."`
+	Version    version         `cmd:"" help:"Say which build this is."`
 }
 
 // streams are where a command reads and writes, so that tests can stand in.

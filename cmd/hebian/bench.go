@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"hebian/cmd/hebian/simulate"
+	"hebian/hub"
+	"hebian/schemas"
+	"hebian/schemas/ident"
+)
+
+// bench is the command that measures what docs/benchmarks.md promises, each job in a process of its own.
+type bench struct {
+	Persons []int  `default:"20000,200000" help:"Sizes of the simulated counties."`
+	Seed    uint64 `default:"1" help:"Seed of the simulated counties."`
+	format
+}
+
+// measure is one line of the result.
+type measure struct {
+	Work       string  `json:"work"`
+	Count      int64   `json:"count"`
+	Seconds    float64 `json:"seconds"`
+	PerSecond  float64 `json:"per_second"`
+	CPUMicros  float64 `json:"cpu_microseconds_each"`
+	PeakMBytes float64 `json:"peak_rss_mbytes,omitempty"`
+	Allocs     float64 `json:"allocations_each"`
+}
+
+func (c *bench) Run(ctx context.Context, s streams) error {
+	dir, err := os.MkdirTemp("", "hebian-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the bench: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it lies in the system's folder for such things
+	var all []measure
+	for _, persons := range c.Persons {
+		measured, err := c.county(ctx, filepath.Join(dir, fmt.Sprint(persons)), persons, s)
+		if err != nil {
+			return err
+		}
+		all = append(all, measured...)
+	}
+	small, err := smallWork()
+	if err != nil {
+		return err
+	}
+	all = append(all, small...)
+	return c.print(s.out, all, func(w io.Writer) {
+		fmt.Fprintf(w, "%d processors, %s\n\n", runtime.GOMAXPROCS(0), runtime.Version())
+		t := newTable(w, "work", "count", "seconds", "each second", "µs CPU each", "peak MB", "allocations each")
+		for _, m := range all {
+			t.AppendRow([]any{m.Work, count(m.Count), fmt.Sprintf("%.2f", m.Seconds), count(int64(m.PerSecond)), fmt.Sprintf("%.3f", m.CPUMicros), peak(m), fmt.Sprintf("%.2f", m.Allocs)})
+		}
+		t.Render()
+	})
+}
+
+func peak(m measure) string {
+	if m.PeakMBytes == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", m.PeakMBytes)
+}
+
+// county measures intake alone and the whole check on a simulated county.
+func (c *bench) county(ctx context.Context, dir string, persons int, s streams) ([]measure, error) {
+	options := simulate.DefaultOptions()
+	options.Persons, options.Seed = persons, c.Seed
+	if _, err := makeUp(ctx, dir, options, s); err != nil {
+		return nil, err
+	}
+	in := filepath.Join(dir, "in")
+	var receipts []hub.Receipt
+	intake, err := runSelf(ctx, &receipts, "deliver", in, "--data", filepath.Join(dir, "data"), "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	var rows int64
+	for _, r := range receipts {
+		rows += r.RowsRead
+	}
+	var sum summary
+	check, err := runSelf(ctx, &sum, "check", in, "--out", filepath.Join(dir, "out"), "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	intake.Work, check.Work = fmt.Sprintf("files to durable log, %s persons", count(persons)), fmt.Sprintf("check, %s persons", count(persons))
+	return []measure{intake.of(rows), check.of(sum.RowsRead)}, nil
+}
+
+// runSelf runs a command of this binary in a process of its own and reads its JSON.
+func runSelf(ctx context.Context, result any, args ...string) (measure, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return measure{}, err
+	}
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Stderr = os.Stderr
+	started := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(started)
+	if err != nil {
+		return measure{}, fmt.Errorf("hebian %s: %w", args[0], err)
+	}
+	if err := json.Unmarshal(out, result); err != nil {
+		return measure{}, fmt.Errorf("hebian %s: %w", args[0], err)
+	}
+	state := cmd.ProcessState
+	m := measure{Seconds: took.Seconds(), CPUMicros: float64((state.UserTime() + state.SystemTime()).Microseconds())}
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
+		m.PeakMBytes = float64(usage.Maxrss) / 1024 // Linux counts in KiB
+	}
+	return m, nil
+}
+
+// of spreads the cost over so many pieces of work.
+func (m measure) of(n int64) measure {
+	m.Count, m.PerSecond = n, float64(n)/m.Seconds
+	m.CPUMicros /= float64(n)
+	return m
+}
+
+// smallWork measures what is done for every record, on one processor.
+func smallWork() ([]measure, error) {
+	subject := schemas.SubjectOf("finance.pay_line")
+	line := schemas.PayLine{
+		Person: "139721196001010003", Unit: "12139721QA0000225Q", Period: 202609, Class: schemas.ClassRegular, AmountFen: 543210,
+		Name: "欧阳明", WageType: "BASIC", PaymentMonth: 202609, IDNumber: "139721196001010003",
+	}
+	framed, err := schemas.NewEncoder(subject).Append(nil, 1, &line)
+	if err != nil {
+		return nil, err
+	}
+	_, payload, err := schemas.SplitFrame(framed)
+	if err != nil {
+		return nil, err
+	}
+	walker, err := schemas.NewWalker(subject.Avro)
+	if err != nil {
+		return nil, err
+	}
+	fields := make([]schemas.Field, len(subject.Fields))
+	return []measure{
+		repeat("identity number to person key", func() bool { return ident.PersonKey(string(line.IDNumber)) != "" }),
+		repeat("walk a pay line", func() bool { return walker.Walk(payload, fields) == nil }),
+	}, nil
+}
+
+// repeat does a piece of work for a second or so.
+func repeat(work string, do func() bool) measure {
+	const step = 100_000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	started, n := time.Now(), int64(0)
+	for time.Since(started) < time.Second {
+		for range step {
+			if !do() {
+				panic(work + " does not work")
+			}
+		}
+		n += step
+	}
+	m := measure{Work: work, Seconds: time.Since(started).Seconds()}
+	runtime.ReadMemStats(&after)
+	m.CPUMicros = m.Seconds * 1e6
+	m.Allocs = float64(after.Mallocs-before.Mallocs) / float64(n)
+	return m.of(n)
+}

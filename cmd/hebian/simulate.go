@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"hebian/cmd/hebian/simulate"
+	"hebian/schemas"
+)
+
+// simulateCommand is the command that makes a county up.
+type simulateCommand struct {
+	Out     string `required:"" placeholder:"DIR" help:"New folder: in/ gets the agencies' files; beside it lie wrongs.csv, explained.csv and quarantine.csv."`
+	Persons int    `default:"2000" help:"Persons on the books."`
+	Seed    uint64 `default:"1" help:"Another seed, another county."`
+	Months  int    `default:"3" help:"Payroll months."`
+	AsOf    string `name:"as-of" default:"202609" placeholder:"YYYYMM" help:"Newest payroll month."`
+	format
+}
+
+func (simulateCommand) Help() string {
+	return `The same options write the same bytes. wrongs.csv is the flags.csv that a check must give, explained.csv names persons who
+only look wrong. All persons and units are made up; their numbers use division codes that were never issued.`
+}
+
+func (c *simulateCommand) Run(ctx context.Context, s streams) error {
+	month, ok := schemas.ParseMonth(c.AsOf)
+	if !ok {
+		return usageError(fmt.Sprintf("--as-of is %q, want a month YYYYMM", c.AsOf))
+	}
+	options := simulate.Options{Persons: c.Persons, Seed: c.Seed, Months: c.Months, AsOf: month}
+	made, err := makeUp(ctx, c.Out, options, s)
+	if err != nil {
+		return err
+	}
+	return c.print(s.out, made, func(w io.Writer) {
+		fmt.Fprintf(w, "%s persons and %s units, %s rows, %s of them pay lines, in %s/in\n",
+			count(made.Persons), count(made.Units), count(made.Rows), count(made.PayLines), c.Out)
+		fmt.Fprintf(w, "%s persons are wrong (wrongs.csv), %s only look wrong (explained.csv)\n", count(made.Wrong), count(made.Explained))
+		fmt.Fprintf(w, "Check it: hebian check %s/in --as-of %s --out %s/out\n", c.Out, made.AsOf, c.Out)
+	})
+}
+
+// makeUp simulates with progress on the terminal.
+func makeUp(ctx context.Context, dir string, o simulate.Options, s streams) (simulate.Summary, error) {
+	bar := newBar(s.err, int64(o.Persons), "simulating", false)
+	defer bar.end()
+	return simulate.Write(ctx, dir, o, func(done, _ int64) { bar.set(done) })
+}
