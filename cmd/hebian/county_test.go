@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"hebian/connectors"
 	"hebian/schemas/ident"
 )
 
@@ -174,4 +175,17 @@ func atoi(t *testing.T, s string) int {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func scan(t *testing.T, dir string) connectors.Folder {
+	t.Helper()
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := connectors.Scan(dir, profiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }

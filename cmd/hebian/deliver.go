@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"hebian/connectors"
 	"hebian/hub"
@@ -33,6 +34,8 @@ func (c *deliver) Run(ctx context.Context, s streams) error {
 	}
 	return taken.verdict(c.Strict)
 }
+
+const intakeGCPercent = 50
 
 // taken is what came of taking a county folder in.
 type taken struct {
@@ -71,6 +74,9 @@ func (h *house) takeIn(ctx context.Context, dir string, s streams) (taken, error
 	}
 	bar := newBar(s.err, total, "reading", true)
 	defer bar.end()
+	// What lives while files stream through is small; collecting it twice as often costs little and
+	// keeps the peak low.
+	defer debug.SetGCPercent(debug.SetGCPercent(intakeGCPercent))
 	door := h.door(dir, func(bytes int64) { bar.set(done + bytes) })
 	for _, found := range t.folder.Found {
 		r, err := h.deliver(ctx, door, found)

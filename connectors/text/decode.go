@@ -29,8 +29,8 @@ func (d *Decoder) Decode(raw []byte) (string, *Flaw) {
 	if d.enc == UTF8 {
 		return decodeUTF8(raw)
 	}
-	// A cell of two bytes has at most four in UTF-8; the loop stores eight at a time.
-	if need := 2*len(raw) + 8; cap(d.scratch) < need {
+	// A cell of two bytes has at most four in UTF-8.
+	if need := 2 * len(raw); cap(d.scratch) < need {
 		d.scratch = make([]byte, need+need/2)
 	}
 	n, flaw := gb18030().decode(d.scratch[:cap(d.scratch)], raw)

@@ -105,8 +105,7 @@ func gbFour(n int) []byte {
 	return []byte{byte(0x81 + n/12600), byte(0x30 + n/1260%10), byte(0x81 + n/10%126), byte(0x30 + n%10)}
 }
 
-// decode writes the text of src to dst, which must hold twice as many bytes and eight more, and
-// returns its length.
+// decode writes the text of src to dst, which must hold twice as many bytes, and returns its length.
 func (t *gbTable) decode(dst, src []byte) (int, *Flaw) {
 	const high = 0x8080808080808080
 	n, at := 0, 0

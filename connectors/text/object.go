@@ -25,7 +25,7 @@ type Object struct {
 	states  []valueState // of Values; of repeated keys the last counts, so none is final before the end
 	next    int          // the key to look for first: keys mostly come in the same order
 	json    jsonText
-	scratch []byte // unescaped text; never grows within one object, or strings would lose their bytes
+	scratch []byte // unescaped text; when it grows, earlier strings keep the bytes that they have
 }
 
 type valueState uint8
@@ -145,9 +145,6 @@ func (o *Object) find(key string) int {
 // unescape gives the text of a string whose escapes are well-formed. lone says that there is half of
 // a surrogate pair in it.
 func (o *Object) unescape(s string) (text string, lone bool) {
-	if cap(o.scratch) < len(o.json.text) { // all the text of an object is shorter than the object
-		o.scratch = make([]byte, 0, 2*len(o.json.text))
-	}
 	start := len(o.scratch)
 	for {
 		escape := strings.IndexByte(s, '\\')

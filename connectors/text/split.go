@@ -249,7 +249,7 @@ func (s *Splitter) skipBlankLine(buf []byte) (bool, error) {
 		case n == end && last:
 			s.at = next
 			return true, nil
-		case n == 0 || end < len(p) || last: // else a character may be cut in two at the end of the piece
+		case n == 0: // else the piece may have ended within a character
 			return false, nil
 		}
 	}

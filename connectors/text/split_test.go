@@ -82,6 +82,8 @@ func TestCSVRecords(t *testing.T) {
 
 		{"lines of blanks are no rows but count as lines", 0, "\n \t\na\n\u3000\u00A0\u2028\u0085\r\nb\n\v\f",
 			[]row{{3, "a", ""}, {5, "b", ""}}},
+		{"many lines of blanks", 0, strings.Repeat("\n", 8+66) + "a\n" + strings.Repeat(" \n", 300) + "b",
+			[]row{{75, "a", ""}, {376, "b", ""}}}, // whole small blocks of them
 		{"in GB18030, too", gb, "\xA1\xA1 \xA1\xA1\r\n\x81\x30\x84\x32\na\n\x81\x36\xA3\x39\n", []row{{3, "a", ""}}},
 		{"zero-width characters are no blanks", 0, "\u200B\n", []row{{1, "\u200B", ""}}},
 		{"A3A0 of GB18030 is no blank", gb, "\xA3\xA0\n", []row{{1, "\xA3\xA0", ""}}},
@@ -100,6 +102,7 @@ func TestCSVRecords(t *testing.T) {
 		{"a space before a quote", 0, "a, \"b\"\nc", []row{{1, `a, "b"`, quote}, {2, "c", ""}}},
 		{"a space after a quote", 0, "\"b\" ,a\nc", []row{{1, `"b" ,a`, quote}, {2, "c", ""}}},
 		{"text after a closing quote", 0, "\"b\"x\r\nc", []row{{1, `"b"x`, quote}, {2, "c", ""}}},
+		{"a lone CR between a closing quote and a comma", 0, "\"b\"\r,a\nc", []row{{1, "\"b\"\r,a", quote}, {2, "c", ""}}},
 		{"a lone CR after a closing quote", 0, "\"b\"\ra\nc\n\"d\"\r", []row{{1, "\"b\"\ra", quote}, {2, "c", ""}, {3, "\"d\"\r", quote}}},
 		{"the file ends within quotes", 0, "a\n\"b\nc,d\n", []row{{1, "a", ""}, {2, `"b`, quote}, {3, "c,d", ""}}},
 		{"a broken row of several lines costs its first line", 0, "\"a\nb\",c\n\"d\ne\"x\nf",
@@ -208,6 +211,15 @@ func TestQuoteThatRunsOnBeyondTheBound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestQuoteThatRunsOnFromALineAtTheBound tells the two misfits apart: the line itself is 1 MiB long.
+func TestQuoteThatRunsOnFromALineAtTheBound(t *testing.T) {
+	line := `"` + strings.Repeat("x", text.MaxRecord-1)
+	want := []row{{1, line, schemas.ReasonQuote}, {2, "a", ""}}
+	if got := rows(t, text.NewCSV(strings.NewReader(line+"\na\n"), text.UTF8)); !cmp.Equal(want, got) {
+		t.Errorf("%d rows, the first is %v of %d bytes", len(got), got[0].Reason, len(got[0].Raw))
 	}
 }
 

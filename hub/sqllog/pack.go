@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/klauspost/compress/s2"
 
@@ -23,12 +24,12 @@ const (
 
 var errDamaged = errors.New("batch is damaged; restore the database from a backup")
 
-func pack(records []schemas.Record) []byte {
-	size := 0
-	for i := range records {
-		size += 3*binary.MaxVarintLen32 + len(records[i].Key) + len(records[i].Value)
-	}
-	plain := make([]byte, 0, size)
+// packer packs batches, one after the other, in memory that it keeps.
+type packer struct{ plain, blob []byte }
+
+// pack gives the blob of a batch; it lasts until the next.
+func (p *packer) pack(records []schemas.Record) []byte {
+	plain := p.plain[:0]
 	for i := range records {
 		r := &records[i]
 		plain = binary.AppendUvarint(plain, uint64(r.Line)<<1|uint64(r.Op))
@@ -37,8 +38,10 @@ func pack(records []schemas.Record) []byte {
 		plain = binary.AppendUvarint(plain, uint64(len(r.Value)))
 		plain = append(plain, r.Value...)
 	}
+	p.plain = plain
 	ids := headBytes + len(records)*idBytes
-	blob := make([]byte, ids+s2.MaxEncodedLen(len(plain)))
+	p.blob = slices.Grow(p.blob[:0], ids+s2.MaxEncodedLen(len(plain)))
+	blob := p.blob[:cap(p.blob)]
 	blob[0] = version
 	for i := range records {
 		copy(blob[headBytes+i*idBytes:], records[i].ID[:])

@@ -23,8 +23,9 @@ type Log struct {
 	single     map[string]bool // topics with one partition
 	partitions int
 
-	mu   sync.Mutex
-	next map[place]int64 // next offset by partition, for those written to or asked for
+	mu     sync.Mutex
+	next   map[place]int64 // next offset by partition, for those written to or asked for
+	packer packer
 }
 
 type place struct {
@@ -63,13 +64,6 @@ func (l *Log) Partitions(topic string) int {
 
 // Append writes all batches or none, and sets their Base.
 func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
-	blobs := make([][]byte, len(batches))
-	var packing sync.WaitGroup
-	for i := range batches {
-		packing.Go(func() { blobs[i] = pack(batches[i].Records) })
-	}
-	packing.Wait()
-
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	tx, err := l.db.BeginTx(ctx, nil)
@@ -88,7 +82,7 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 			}
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO batches (topic, part, base, records, delivery, content) VALUES (?, ?, ?, ?, ?, ?)`,
-			b.Topic, b.Partition, base, len(b.Records), b.Delivery, blobs[i]); err != nil {
+			b.Topic, b.Partition, base, len(b.Records), b.Delivery, l.packer.pack(b.Records)); err != nil {
 			return fmt.Errorf("append %d records to %s: %w", len(b.Records), b.Topic, err)
 		}
 		b.Base = base

@@ -16,7 +16,7 @@ func contractOver() Rule {
 		Needs: asOf(payLines, controlNumbers, successions),
 		count: func(p *Person) {
 			var units []state.Unit
-			for line := range p.linesNow() {
+			for _, line := range p.linesNow {
 				if u := p.county.Now.Unit(line.Unit); line.Class == schemas.ClassContract && !slices.Contains(units, u) {
 					units = append(units, u)
 					p.cite(line.Ref)

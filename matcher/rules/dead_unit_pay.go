@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"hebian/matcher/state"
-	"hebian/schemas"
-)
+import "hebian/schemas"
 
 // deadUnitPay finds units that pay although nothing is left of them.
 func deadUnitPay() Rule {
@@ -16,13 +13,13 @@ func deadUnitPay() Rule {
 				if !pay.Month.Lineage.Ended(pay.Unit) {
 					continue
 				}
-				p.lines(pay, func(line *state.PayLine) {
+				for _, o := range p.order[pay.first:pay.last] {
 					// The unit of an ended payer is the payer; a payer that became this one has not ended.
-					if line.Class == schemas.ClassRegular && line.Unit == pay.Unit {
+					if line := &p.PayLines[o.line]; line.Class == schemas.ClassRegular && line.Unit == pay.Unit {
 						p.cite(line.Ref)
 						p.use(line.Unit, pay.Month.Month, "")
 					}
-				})
+				}
 			}
 		},
 	}

@@ -14,32 +14,30 @@ func dualPay() Rule {
 		Code: "DUAL_PAY", Version: 1,
 		Needs: inMonth(payLines, slots, exemptions, secondments, successions),
 		person: func(p *Person) {
-			for first := 0; first < len(p.pays); {
-				m := p.pays[first].Month
-				pays := p.month(m)
-				first += len(pays)
-				if len(pays) < 2 {
+			for i := range p.months {
+				m := &p.months[i]
+				if len(m.pays) < 2 {
 					continue
 				}
-				dual := p.dual(m, pays)
+				dual := p.dual(m)
 				if len(dual) < 2 || p.transfers(m, dual) {
 					continue
 				}
 				for _, pay := range dual {
 					p.citePay(pay)
 				}
-				p.flag(dual[0].Unit, m.Month)
+				p.flag(dual[0].Unit, m.Month.Month)
 			}
 		},
 	}
 }
 
 // dual gives those of a month's pays that have another one, of quite another unit, beside them.
-func (p *Person) dual(m *Month, pays []Pay) []*Pay {
+func (p *Person) dual(m *monthPays) []*Pay {
 	var paid, dual []*Pay
-	for i := range pays {
-		if pays[i].paid() && !p.exempt(&pays[i]) {
-			paid = append(paid, &pays[i])
+	for i := range m.pays {
+		if pay := &m.pays[i]; pay.paid() && !p.exempt(pay) {
+			paid = append(paid, pay)
 		}
 	}
 	for _, pay := range paid {
@@ -52,7 +50,7 @@ func (p *Person) dual(m *Month, pays []Pay) []*Pay {
 
 // transfers says whether a slot at one of the units ends about the month and a slot at another of
 // them begins then.
-func (p *Person) transfers(m *Month, dual []*Pay) bool {
+func (p *Person) transfers(m *monthPays, dual []*Pay) bool {
 	overlap := p.county.Parameters.TransferOverlap
 	for i := range p.Slots {
 		old := &p.Slots[i]

@@ -17,7 +17,7 @@ func dualSlot() Rule {
 			}
 			now := p.county.Now
 			var units []state.Unit
-			for s := range p.held() {
+			for _, s := range p.held {
 				units = append(units, now.Unit(s.Unit))
 			}
 			var dual []state.Unit
@@ -29,7 +29,7 @@ func dualSlot() Rule {
 			if len(dual) == 0 {
 				return
 			}
-			for s := range p.held() {
+			for _, s := range p.held {
 				p.cite(s.Ref)
 			}
 			p.flag(slices.Min(dual), 0)

@@ -11,7 +11,7 @@ func insuredElsewhere() Rule {
 			if !p.insuredElsewhere() {
 				return
 			}
-			for s := range p.held() {
+			for _, s := range p.held {
 				p.cite(s.Ref)
 				for i := range p.Insurances {
 					if p.Insurances[i].Month == p.county.month {
@@ -43,7 +43,7 @@ func (p *Person) insuredElsewhere() bool {
 }
 
 func (p *Person) holdsSlotAt(u state.Unit) bool {
-	for s := range p.held() {
+	for _, s := range p.held {
 		if p.county.Now.Same(s.Unit, u) {
 			return true
 		}

@@ -11,7 +11,7 @@ func mixedPost() Rule {
 		Code: "MIXED_POST", Version: 1,
 		Needs: asOf(slots, institutions, secondments, successions),
 		person: func(p *Person) {
-			for s := range p.held() {
+			for _, s := range p.held {
 				u := p.county.Now.Unit(s.Unit)
 				registered := p.county.institutions[u]
 				if len(registered) == 0 || admitted(s, registered) {

@@ -14,21 +14,21 @@ func nameMismatch() Rule {
 				differ = differ || name != 0 && name != n
 				name = n
 			}
-			for s := range p.held() {
+			for _, s := range p.held {
 				onSlots = true
 				compare(s.Name)
 			}
-			for line := range p.linesNow() {
+			for _, line := range p.linesNow {
 				onLines = true
 				compare(line.Name)
 			}
 			if !onSlots || !onLines || !differ {
 				return
 			}
-			for s := range p.held() {
+			for _, s := range p.held {
 				p.cite(s.Ref)
 			}
-			for line := range p.linesNow() {
+			for _, line := range p.linesNow {
 				p.cite(line.Ref)
 			}
 			p.flag(0, 0)

@@ -6,7 +6,7 @@ func noPermitEntry() Rule {
 		Code: "NO_PERMIT_ENTRY", Version: 1,
 		Needs: asOf(slots, successions),
 		person: func(p *Person) {
-			for s := range p.held() {
+			for _, s := range p.held {
 				if !s.HasPermit || s.PermitDate > s.Interval.From {
 					p.cite(s.Ref)
 					p.flag(p.county.Now.Unit(s.Unit), 0)

@@ -8,7 +8,7 @@ func overPosts() Rule {
 		Code: overPostsCode, Version: 1,
 		Needs: asOf(slots, leaderPosts, successions),
 		count: func(p *Person) {
-			for s := range p.held() {
+			for _, s := range p.held {
 				if canon := p.county.Now.Canon(s.Unit); s.Leader != "" && len(canon) == 1 {
 					p.cite(s.Ref)
 					p.use(canon[0], 0, p.county.leaders[s.Leader])

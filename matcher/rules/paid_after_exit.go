@@ -16,7 +16,7 @@ func paidAfterExit() Rule {
 				return false
 			}
 			p.citePay(pay)
-			p.citeEvents(left, leavings[:]...)
+			p.citeEvents(left, leavings[:])
 			return true
 		},
 	}

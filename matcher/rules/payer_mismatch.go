@@ -17,7 +17,7 @@ func payerMismatch() Rule {
 				return false
 			}
 			for i := range p.Slots {
-				if s := &p.Slots[i]; pay.elsewhere(s) && !p.paidAt(s, pay.Month) {
+				if s := &p.Slots[i]; pay.elsewhere(s) && !p.paidAt(s, &p.months[pay.month]) {
 					p.citePay(pay)
 					p.cite(s.Ref)
 					return true
@@ -29,6 +29,6 @@ func payerMismatch() Rule {
 }
 
 // paidAt says whether the unit of the slot paid the person for the month.
-func (p *Person) paidAt(s *state.Slot, m *Month) bool {
-	return slices.ContainsFunc(p.month(m), func(pay Pay) bool { return pay.paid() && m.Lineage.Same(pay.Unit, s.Unit) })
+func (p *Person) paidAt(s *state.Slot, m *monthPays) bool {
+	return slices.ContainsFunc(m.pays, func(pay Pay) bool { return pay.paid() && m.Lineage.Same(pay.Unit, s.Unit) })
 }

@@ -11,28 +11,25 @@ func pensionAndPay() Rule {
 			if p.retired == state.NoDate {
 				return
 			}
-			for first := 0; first < len(p.pays); {
-				pays := p.month(p.pays[first].Month)
-				first += len(pays)
-				p.pensionAndPay(pays)
+			for i := range p.months {
+				p.pensionAndPay(&p.months[i])
 			}
 		},
 	}
 }
 
-func (p *Person) pensionAndPay(pays []Pay) {
-	m := pays[0].Month
-	if m.Month <= p.retired.Month() || !pension(pays).positive() {
+func (p *Person) pensionAndPay(m *monthPays) {
+	if m.Month.Month <= p.retired.Month() || !m.pension().positive() {
 		return
 	}
-	for i := range pays {
-		if pays[i].paid() {
-			for k := range pays {
-				p.citePay(&pays[k])
-				p.citePension(&pays[k])
+	for i := range m.pays {
+		if m.pays[i].paid() {
+			for k := range m.pays {
+				p.citePay(&m.pays[k])
+				p.citePension(&m.pays[k])
 			}
 			p.citeRetirement()
-			p.flag(pays[i].Unit, m.Month)
+			p.flag(m.pays[i].Unit, m.Month.Month)
 			return
 		}
 	}

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"iter"
 	"slices"
 
 	"hebian/matcher/state"
@@ -13,10 +12,13 @@ type Person struct {
 	state.Person
 	county *County
 
-	pays    []Pay        // by month, then unit
-	dead    schemas.Date // earliest death; Open while there is none
-	retired schemas.Date // newest retirement without a newer hire; NoDate if none
-	order   []placed     // the lines of all pays
+	pays     []Pay            // by month, then unit
+	months   []monthPays      // the same, month by month
+	held     []*state.Slot    // valid on the as-of date
+	linesNow []*state.PayLine // of the month that the as-of date lies in, evaluated or not
+	dead     schemas.Date     // earliest death; Open while there is none
+	retired  schemas.Date     // newest retirement without a newer hire; NoDate if none
+	order    []placed         // the lines of all pays
 
 	verdict
 }
@@ -29,12 +31,13 @@ type Pay struct {
 	regular     total // REG and COR
 	pension     total
 	first, last int // its lines in order
+	month       int // its place in the person's months
 	covered     answer
 	exempt      answer
 	flagged     bool // has its primary flag
 }
 
-// answer to a question that several rules ask.
+// answer to a question that several rules ask of a pay.
 type answer uint8
 
 const (
@@ -43,14 +46,17 @@ const (
 	no
 )
 
-func (a *answer) ask(question func() bool) bool {
-	if *a == unasked {
-		*a = no
-		if question() {
-			*a = yes
-		}
+func answerOf(b bool) answer {
+	if b {
+		return yes
 	}
-	return *a == yes
+	return no
+}
+
+// monthPays is what all units paid for a month.
+type monthPays struct {
+	*Month
+	pays []Pay
 }
 
 // placed is a pay line in the order of pays.
@@ -66,22 +72,47 @@ func (p *Person) prepare() {
 		p.dead = min(p.dead, p.Deaths[i].On)
 	}
 	if len(p.Events) > 0 {
-		p.retired = p.lastEvent(schemas.EventRetire)
+		p.retired = p.lastEvent(retirement[:], nil)
+	}
+	p.held = p.held[:0]
+	for i := range p.Slots {
+		if s := &p.Slots[i]; p.county.valid(s.Interval) {
+			p.held = append(p.held, s)
+		}
+	}
+	p.linesNow = p.linesNow[:0]
+	for i := range p.PayLines {
+		if line := &p.PayLines[i]; line.Month == p.county.month {
+			p.linesNow = append(p.linesNow, line)
+		}
 	}
 	p.sortLines()
-	p.pays = p.pays[:0]
+	p.sumPays()
+}
+
+// sumPays sums up the lines in order.
+func (p *Person) sumPays() {
+	p.pays, p.months = p.pays[:0], p.months[:0]
 	for i, o := range p.order {
-		line := &p.PayLines[o.line]
 		if i == 0 || o.pay != p.order[i-1].pay {
 			p.pays = append(p.pays, Pay{Month: p.county.Months[o.pay>>32], Unit: state.Unit(o.pay), first: i})
 		}
 		pay := &p.pays[len(p.pays)-1]
 		pay.last = i + 1
-		if line.Class == schemas.ClassPension {
+		if line := &p.PayLines[o.line]; line.Class == schemas.ClassPension {
 			pay.pension.add(line.Amount)
 		} else {
 			pay.regular.add(line.Amount)
 		}
+	}
+	for first := 0; first < len(p.pays); {
+		m, last := p.pays[first].Month, first
+		for last < len(p.pays) && p.pays[last].Month == m {
+			p.pays[last].month = len(p.months)
+			last++
+		}
+		p.months = append(p.months, monthPays{m, p.pays[first:last]})
+		first = last
 	}
 }
 
@@ -109,40 +140,24 @@ func (p *Person) sortLines() {
 	})
 }
 
-// lines calls fn for the lines of a pay.
-func (p *Person) lines(pay *Pay, fn func(*state.PayLine)) {
-	for _, o := range p.order[pay.first:pay.last] {
-		fn(&p.PayLines[o.line])
-	}
-}
-
 // paid says whether the unit paid more than it took back.
 func (pay *Pay) paid() bool { return pay.regular.positive() }
 
-// month gives all pays of a month.
-func (p *Person) month(m *Month) []Pay {
-	first, _ := slices.BinarySearchFunc(p.pays, m.index, func(pay Pay, index int) int { return pay.Month.index - index })
-	n := first
-	for n < len(p.pays) && p.pays[n].Month == m {
-		n++
-	}
-	return p.pays[first:n]
-}
-
-// pension is the sum of the pensions of one month's pays.
-func pension(pays []Pay) total {
+// pension is the sum of the pensions of a month.
+func (m *monthPays) pension() total {
 	var sum total
-	for i := range pays {
-		sum.addTotal(pays[i].pension)
+	for i := range m.pays {
+		sum.addTotal(m.pays[i].pension)
 	}
 	return sum
 }
 
 // covered says whether a slot at the unit reaches into the month, its exit grace included.
 func (p *Person) covered(pay *Pay) bool {
-	return pay.covered.ask(func() bool {
-		return slices.ContainsFunc(p.Slots, func(s state.Slot) bool { return p.covers(&s, pay) })
-	})
+	if pay.covered == unasked {
+		pay.covered = answerOf(slices.ContainsFunc(p.Slots, func(s state.Slot) bool { return p.covers(&s, pay) }))
+	}
+	return pay.covered == yes
 }
 
 func (p *Person) covers(s *state.Slot, pay *Pay) bool {
@@ -157,7 +172,10 @@ func (pay *Pay) elsewhere(s *state.Slot) bool {
 
 // exempt says whether the unit may pay the person without a slot.
 func (p *Person) exempt(pay *Pay) bool {
-	return pay.exempt.ask(func() bool { return p.exemption(pay, "") || p.lent(pay) })
+	if pay.exempt == unasked {
+		pay.exempt = answerOf(p.exemption(pay, "") || p.lent(pay))
+	}
+	return pay.exempt == yes
 }
 
 // exemption says whether an exemption of the category, of any if empty, holds for the pay.
@@ -174,28 +192,28 @@ func (p *Person) lent(pay *Pay) bool {
 	})
 }
 
-// lastEvent is the newest event of a kind, NoDate if there is none or a hire came after it.
-func (p *Person) lastEvent(kinds ...schemas.EventKind) schemas.Date {
-	return p.lastEventAt(func(state.Unit) bool { return true }, kinds)
-}
-
 // left is the day on which the person left the unit for good, NoDate if he did not.
 func (p *Person) left(u state.Unit, l *Lineage) schemas.Date {
 	if len(p.Events) == 0 {
 		return state.NoDate
 	}
-	return p.lastEventAt(func(v state.Unit) bool { return l.Same(u, v) }, leavings[:])
+	return p.lastEvent(leavings[:], func(v state.Unit) bool { return l.Same(u, v) })
 }
 
-// leavings are the events that end the service at a unit. Nobody writes to it.
-var leavings = [...]schemas.EventKind{schemas.EventResign, schemas.EventDismiss, schemas.EventExpel, schemas.EventTransferOut}
+// The events that end the service, everywhere and at one unit. Nobody writes to them.
+var (
+	retirement = [...]schemas.EventKind{schemas.EventRetire}
+	leavings   = [...]schemas.EventKind{schemas.EventResign, schemas.EventDismiss, schemas.EventExpel, schemas.EventTransferOut}
+)
 
-func (p *Person) lastEventAt(unit func(state.Unit) bool, kinds []schemas.EventKind) schemas.Date {
+// lastEvent is the newest event of the kinds, NoDate if there is none or a hire came after it. Only
+// the units named count, all if nil.
+func (p *Person) lastEvent(kinds []schemas.EventKind, counts func(state.Unit) bool) schemas.Date {
 	last, hired := state.NoDate, state.NoDate
 	for i := range p.Events {
 		e := &p.Events[i]
 		switch {
-		case !unit(e.Unit):
+		case counts != nil && !counts(e.Unit):
 		case slices.Contains(kinds, e.Kind):
 			last = max(last, e.Effective)
 		case e.Kind == schemas.EventHire:
@@ -208,28 +226,6 @@ func (p *Person) lastEventAt(unit func(state.Unit) bool, kinds []schemas.EventKi
 	return last
 }
 
-// held gives the slots valid on the as-of date.
-func (p *Person) held() iter.Seq[*state.Slot] {
-	return func(yield func(*state.Slot) bool) {
-		for i := range p.Slots {
-			if p.county.valid(p.Slots[i].Interval) && !yield(&p.Slots[i]) {
-				return
-			}
-		}
-	}
-}
-
-// linesNow gives the pay lines of the month that the as-of date lies in, evaluated or not.
-func (p *Person) linesNow() iter.Seq[*state.PayLine] {
-	return func(yield func(*state.PayLine) bool) {
-		for i := range p.PayLines {
-			if p.PayLines[i].Month == p.county.month && !yield(&p.PayLines[i]) {
-				return
-			}
-		}
-	}
-}
-
 // isRegular says whether the line counts for what a unit paid.
 func isRegular(line *state.PayLine) bool {
 	return line.Class == schemas.ClassRegular || line.Class == schemas.ClassCorrection
@@ -237,30 +233,30 @@ func isRegular(line *state.PayLine) bool {
 
 // citePay names the lines of a pay but for the pension.
 func (p *Person) citePay(pay *Pay) {
-	p.lines(pay, func(line *state.PayLine) {
-		if isRegular(line) {
+	for _, o := range p.order[pay.first:pay.last] {
+		if line := &p.PayLines[o.line]; isRegular(line) {
 			p.cite(line.Ref)
 		}
-	})
+	}
 }
 
 // citePension names the pension among the lines of a pay.
 func (p *Person) citePension(pay *Pay) {
-	p.lines(pay, func(line *state.PayLine) {
-		if !isRegular(line) {
+	for _, o := range p.order[pay.first:pay.last] {
+		if line := &p.PayLines[o.line]; !isRegular(line) {
 			p.cite(line.Ref)
 		}
-	})
+	}
 }
 
 // citeEvents names the events of the kinds on a day.
-func (p *Person) citeEvents(on schemas.Date, kinds ...schemas.EventKind) {
-	for _, e := range p.Events {
-		if e.Effective == on && slices.Contains(kinds, e.Kind) {
+func (p *Person) citeEvents(on schemas.Date, kinds []schemas.EventKind) {
+	for i := range p.Events {
+		if e := &p.Events[i]; e.Effective == on && slices.Contains(kinds, e.Kind) {
 			p.cite(e.Ref)
 		}
 	}
 }
 
 // citeRetirement names the retirement that counts.
-func (p *Person) citeRetirement() { p.citeEvents(p.retired, schemas.EventRetire) }
+func (p *Person) citeRetirement() { p.citeEvents(p.retired, retirement[:]) }

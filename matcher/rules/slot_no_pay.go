@@ -1,6 +1,10 @@
 package rules
 
-import "hebian/matcher/state"
+import (
+	"slices"
+
+	"hebian/matcher/state"
+)
 
 // slotNoPay finds slots of persons whom nobody has paid for some months, without a reason such as
 // leave.
@@ -10,10 +14,10 @@ func slotNoPay() Rule {
 		Needs: asOf(payLines, slots, exemptions, secondments, absences, deaths, staffEvents, successions),
 		person: func(p *Person) {
 			months := p.county.lately
-			if len(months) == 0 || p.paidIn(months) {
+			if len(months) == 0 || p.paidSince(months[0]) {
 				return
 			}
-			for s := range p.held() {
+			for _, s := range p.held {
 				if s.Interval.From < months[0].First && !p.stale(s) && !p.excused(s, months) {
 					p.cite(s.Ref)
 					p.flag(p.county.Now.Unit(s.Unit), 0)
@@ -23,16 +27,14 @@ func slotNoPay() Rule {
 	}
 }
 
-// paidIn says whether anybody paid the person, or a pension, in the months.
-func (p *Person) paidIn(months []*Month) bool {
-	for _, m := range months {
-		pays := p.month(m)
-		for i := range pays {
-			if pays[i].paid() {
-				return true
-			}
+// paidSince says whether anybody paid the person, or a pension, for that month or a later one.
+func (p *Person) paidSince(first *Month) bool {
+	for i := range p.months {
+		m := &p.months[i]
+		if m.index < first.index {
+			continue
 		}
-		if pension(pays).positive() {
+		if m.pension().positive() || slices.ContainsFunc(m.pays, func(pay Pay) bool { return pay.paid() }) {
 			return true
 		}
 	}

@@ -11,7 +11,7 @@ func slotStale() Rule {
 		Code: "SLOT_STALE", Version: 1,
 		Needs: asOf(slots, deaths, staffEvents, successions),
 		person: func(p *Person) {
-			for s := range p.held() {
+			for _, s := range p.held {
 				if !p.stale(s) {
 					continue
 				}
@@ -21,7 +21,7 @@ func slotStale() Rule {
 				}
 				p.citeRetirement()
 				u := p.county.Now.Unit(s.Unit)
-				p.citeEvents(p.left(u, p.county.Now), leavings[:]...)
+				p.citeEvents(p.left(u, p.county.Now), leavings[:])
 				p.flag(u, 0)
 			}
 		},
