@@ -20,13 +20,17 @@ func dualPay() Rule {
 					continue
 				}
 				dual := p.dual(m)
-				if len(dual) < 2 || p.transfers(m, dual) {
-					continue
+				switch {
+				case len(dual) < 2:
+					p.explainDual(m)
+				case p.transfers(m, dual):
+					p.explain(dual[0].Unit, m.Month.Month, ReasonTransfer)
+				default:
+					for _, pay := range dual {
+						p.citePay(pay)
+					}
+					p.flag(dual[0].Unit, m.Month.Month)
 				}
-				for _, pay := range dual {
-					p.citePay(pay)
-				}
-				p.flag(dual[0].Unit, m.Month.Month)
 			}
 		},
 	}
@@ -81,4 +85,28 @@ func atTwo(l *Lineage, pays []*Pay, old, next *state.Slot) bool {
 		}
 	}
 	return false
+}
+
+// explainDual says why two units may both pay for a month, neither on the way to the other.
+func (p *Person) explainDual(m *monthPays) {
+	var first *Pay
+	paid, why := 0, ReasonSuccession
+	for i := range m.pays {
+		pay := &m.pays[i]
+		if !pay.paid() {
+			continue
+		}
+		if paid++; paid == 1 {
+			first = pay
+		}
+		if p.exempt(pay) {
+			why = ReasonExempt
+			if p.lent(pay) {
+				why = ReasonSecondment
+			}
+		}
+	}
+	if paid > 1 {
+		p.explain(first.Unit, m.Month.Month, why)
+	}
 }

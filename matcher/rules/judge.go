@@ -54,7 +54,6 @@ func (j *Judge) Hear(shard *state.Shard, i int) {
 			r.count(p)
 		}
 	}
-	p.explain()
 }
 
 // Verdict gives all findings in the order of their keys, and the explanations in that of theirs.
@@ -135,6 +134,13 @@ func (c *County) finding(r *Rule, u state.Unit, m schemas.Month) Finding {
 		Code: r.Code, Unit: schemas.UnitCode(c.Units[u]), Month: m,
 		Version: r.Version, Parameters: c.Parameters, AsOf: c.AsOf,
 	}
+}
+
+// explain says why what looks like a flag of the rule is none.
+func (p *Person) explain(u state.Unit, m schemas.Month, why Reason) {
+	p.explained = append(p.explained, Explanation{
+		Code: p.rule.Code, Person: schemas.IDNumber(p.Key.String()), Unit: schemas.UnitCode(p.county.Units[u]), Month: m, Reason: why,
+	})
 }
 
 // use counts one more of what the unit is allowed.

@@ -15,6 +15,7 @@ type Shard struct {
 	persons map[ident.Key]uint32
 	bad     map[uint32]uint32 // the same, by the number of a bad identity number in words
 	whose   []whose           // in the order they came
+	last    uint32            // whose row came last: rows beside each other are often about one person
 	table   table             // the list of each
 	words   words
 	values  *values
@@ -64,12 +65,16 @@ func (s *Shard) apply(l *layout, file string, b *hub.Batch) (at int, err error) 
 // listOf is the place of somebody's list in the table; who was never seen gets one.
 func (s *Shard) listOf(key ident.Key, bad []byte) uint32 {
 	if key != 0 {
+		if len(s.whose) > 0 && s.whose[s.last].key == key {
+			return s.last
+		}
 		n, known := s.persons[key]
 		if !known {
 			n = uint32(len(s.whose))
 			s.persons[key] = n
 			s.whose = append(s.whose, whose{key: key})
 		}
+		s.last = n
 		return n
 	}
 	number := s.words.bad.number(bad)

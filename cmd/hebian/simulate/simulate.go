@@ -73,7 +73,8 @@ type Summary struct {
 var ErrNotEmpty = errors.New("folder is not empty; name a new one")
 
 // Write makes a county in dir, which must be new or empty: dir/in holds the agencies' files, beside
-// it lie wrongs.csv, explained.csv and quarantine.csv. After an error dir is left incomplete.
+// it lie wrongs.csv, explained.csv and quarantine.csv. A person may be in the first two: a pending
+// entry is a finding and explained. After an error dir is left incomplete.
 // progress, when not nil, hears now and then how many of the persons are written.
 func Write(ctx context.Context, dir string, o Options, progress func(done, total int64)) (Summary, error) {
 	if err := o.check(); err != nil {

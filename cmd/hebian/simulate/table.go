@@ -18,7 +18,6 @@ type form struct {
 	header string
 	start  string // before the header
 	end    string // of a row
-	gb     bool
 	spoil  func(row []byte, how int) []byte // breaks a copy of a row
 }
 
@@ -53,7 +52,7 @@ func newTable(dir string, f form) (*table, error) {
 	return t, nil
 }
 
-// row is an empty row to append to; end takes it back.
+// row is an empty row to append to; endRow takes it back.
 func (t *table) row() []byte { return t.buf[:0] }
 
 func (t *table) endRow(row []byte) {

@@ -133,7 +133,7 @@ func (f *families) all() []family {
 }
 
 // Every so many units the kinds of succession repeat.
-const familyPeriod = 11
+const familyPeriod = 31
 
 // newUnits lays out the live units and then the former ones.
 func (p *plan) newUnits(s *speller) {

@@ -1,3 +1,0 @@
-package rules
-
-func (p *Person) explain() {}
