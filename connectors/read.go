@@ -2,17 +2,12 @@ package connectors
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -50,9 +45,6 @@ func (e *FileError) Error() string {
 	}
 	return fmt.Sprintf("%s, line %d: %s", e.File, e.Line, e.Reason)
 }
-
-// ErrChanged says that a file was written to or removed while it was read.
-var ErrChanged = errors.New("changed while it was read; deliver it again when it is whole")
 
 // Door reads the files of one county folder.
 type Door struct {
@@ -206,140 +198,6 @@ func (p *pipeline) handOver(ctx context.Context, taker Taker, ordered <-chan *jo
 			p.door.Progress(j.read)
 		}
 		free <- j
-	}
-	return nil
-}
-
-// header takes the first record of a CSV file as its header.
-func (p *pipeline) header(block *text.Block) (layout, error) {
-	refuse := func(line int64, format string, args ...any) (layout, error) {
-		reason := fmt.Sprintf(format, args...)
-		if looks := text.Diagnose(p.source.head, p.encoding); looks != "" {
-			reason = fmt.Sprintf("%s (the file %s)", reason, looks)
-		}
-		return layout{}, &FileError{File: p.found.Name, Line: line, Reason: reason}
-	}
-	want := fmt.Sprintf("want a header row in %s with %s", p.encoding, strings.Join(required(p.found.Columns), ", "))
-	if len(block.Records) == 0 {
-		return refuse(1, "no header row; %s", want)
-	}
-	record := block.Records[0]
-	if record.Misfit != nil {
-		return refuse(record.Line, "the header row can't be read: %s; %s", record.Misfit.Detail, want)
-	}
-	line, flaw := text.NewDecoder(p.encoding).Decode(record.Raw)
-	if flaw != nil {
-		return refuse(record.Line, "the header row can't be read: %s; %s", flaw.Detail, want)
-	}
-	headers, flaw := text.SplitFields(strings.Clone(line), nil)
-	if flaw != nil {
-		return refuse(record.Line, "the header row can't be read: %s; %s", flaw.Detail, want)
-	}
-	l := layout{fields: len(headers), unknown: nil, place: make([]int, len(p.found.Columns))}
-	for i, column := range p.found.Columns {
-		l.place[i] = slices.Index(headers, column.Header)
-		if l.place[i] < 0 && column.Required {
-			return refuse(record.Line, "no column %s; %s", column.Header, want)
-		}
-		if l.place[i] >= 0 && slices.Contains(headers[l.place[i]+1:], column.Header) {
-			return refuse(record.Line, "column %s stands twice; %s", column.Header, want)
-		}
-	}
-	for i, header := range headers {
-		if !slices.Contains(l.place, i) {
-			l.others = append(l.others, schemas.Cell{Column: header})
-			l.otherPlace = append(l.otherPlace, i)
-			if len(l.unknown) < maxUnknown {
-				l.unknown = append(l.unknown, header)
-			}
-		}
-	}
-	block.Records = block.Records[1:]
-	return l, nil
-}
-
-func required(columns []Column) []string {
-	var headers []string
-	for _, c := range columns {
-		if c.Required {
-			headers = append(headers, c.Header)
-		}
-	}
-	return headers
-}
-
-// layout says where the columns of a profile stand in the rows of a file.
-type layout struct {
-	fields     int            // of a CSV row
-	place      []int          // by column of the profile: its field, or -1
-	others     []schemas.Cell // the columns that the profile doesn't name
-	otherPlace []int
-	unknown    []string // their names
-	keys       []string // NDJSON: by column of the profile
-}
-
-func keyed(columns []Column) layout {
-	var l layout
-	for _, c := range columns {
-		l.keys = append(l.keys, c.Header)
-	}
-	return l
-}
-
-// watchedFile is a file that is read once from start to end, here and there again, and digested on
-// the way. It notices when somebody else writes to it or removes it.
-type watchedFile struct {
-	*os.File
-	path   string
-	opened os.FileInfo
-	digest hash.Hash
-	hashed int64  // bytes digested so far
-	head   []byte // the first bytes, to tell what the file looks like
-}
-
-const headBytes = 4096
-
-func openWatched(path string) (*watchedFile, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	stat, err := file.Stat()
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	if !stat.Mode().IsRegular() {
-		file.Close()
-		return nil, fmt.Errorf("%s is no regular file", path)
-	}
-	return &watchedFile{File: file, path: path, opened: stat, digest: sha256.New()}, nil
-}
-
-// ReadAt reads and digests what is read for the first time.
-func (f *watchedFile) ReadAt(p []byte, off int64) (int, error) {
-	n, err := f.File.ReadAt(p, off)
-	if off <= f.hashed && f.hashed < off+int64(n) {
-		f.digest.Write(p[f.hashed-off : n])
-		f.hashed = off + int64(n)
-	}
-	if off == 0 && f.head == nil {
-		f.head = slices.Clone(p[:min(n, headBytes)])
-	}
-	return n, err
-}
-
-// check says whether the file is still the one that was opened, read to its end.
-func (f *watchedFile) check() error {
-	now, err := os.Stat(f.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("vanished: %w", ErrChanged)
-	}
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(now, f.opened) || now.Size() != f.opened.Size() || !now.ModTime().Equal(f.opened.ModTime()) || f.hashed != now.Size() {
-		return ErrChanged
 	}
 	return nil
 }

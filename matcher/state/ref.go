@@ -11,6 +11,16 @@ const (
 // as that says.
 type Ref uint64
 
+// RefOf makes the reference to a row. The topic must be one of Topics.
+func RefOf(topic string, partition int, offset int64) Ref {
+	for i := range layoutSpecs {
+		if layoutSpecs[i].subject == topic {
+			return newRef(i, partition, offset)
+		}
+	}
+	panic("a reference into " + topic + ", no topic of the state")
+}
+
 func newRef(topic, partition int, offset int64) Ref {
 	return Ref(topic)<<(partitionBits+offsetBits) | Ref(partition)<<offsetBits | Ref(offset)
 }

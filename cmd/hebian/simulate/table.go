@@ -16,8 +16,8 @@ const tableBuffer = 256 << 10
 type form struct {
 	path   string // relative to in/
 	header string
-	start  string // before the header
-	end    string // of a row
+	start  string                           // before the header
+	end    string                           // of a row
 	spoil  func(row []byte, how int) []byte // breaks a copy of a row
 }
 

@@ -1,0 +1,86 @@
+package connectors
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"hebian/connectors/text"
+	"hebian/schemas"
+)
+
+// layout says where the columns of a profile stand in the rows of a file.
+type layout struct {
+	fields     int            // of a CSV row
+	place      []int          // by column of the profile: its field, or -1
+	others     []schemas.Cell // the columns that the profile doesn't name
+	otherPlace []int
+	unknown    []string // their names
+	keys       []string // NDJSON: by column of the profile
+}
+
+// header takes the first record of a CSV file as its header.
+func (p *pipeline) header(block *text.Block) (layout, error) {
+	refuse := func(line int64, format string, args ...any) (layout, error) {
+		reason := fmt.Sprintf(format, args...)
+		if looks := text.Diagnose(p.source.head, p.encoding); looks != "" {
+			reason = fmt.Sprintf("%s (the file %s)", reason, looks)
+		}
+		return layout{}, &FileError{File: p.found.Name, Line: line, Reason: reason}
+	}
+	want := fmt.Sprintf("want a header row in %s with %s", p.encoding, strings.Join(required(p.found.Columns), ", "))
+	if len(block.Records) == 0 {
+		return refuse(1, "no header row; %s", want)
+	}
+	record := block.Records[0]
+	if record.Misfit != nil {
+		return refuse(record.Line, "the header row can't be read: %s; %s", record.Misfit.Detail, want)
+	}
+	line, flaw := text.NewDecoder(p.encoding).Decode(record.Raw)
+	if flaw != nil {
+		return refuse(record.Line, "the header row can't be read: %s; %s", flaw.Detail, want)
+	}
+	headers, flaw := text.SplitFields(strings.Clone(line), nil)
+	if flaw != nil {
+		return refuse(record.Line, "the header row can't be read: %s; %s", flaw.Detail, want)
+	}
+	l := layout{fields: len(headers), unknown: nil, place: make([]int, len(p.found.Columns))}
+	for i, column := range p.found.Columns {
+		l.place[i] = slices.Index(headers, column.Header)
+		if l.place[i] < 0 && column.Required {
+			return refuse(record.Line, "no column %s; %s", column.Header, want)
+		}
+		if l.place[i] >= 0 && slices.Contains(headers[l.place[i]+1:], column.Header) {
+			return refuse(record.Line, "column %s stands twice; %s", column.Header, want)
+		}
+	}
+	for i, header := range headers {
+		if !slices.Contains(l.place, i) {
+			l.others = append(l.others, schemas.Cell{Column: header})
+			l.otherPlace = append(l.otherPlace, i)
+			if len(l.unknown) < maxUnknown {
+				l.unknown = append(l.unknown, header)
+			}
+		}
+	}
+	block.Records = block.Records[1:]
+	return l, nil
+}
+
+func required(columns []Column) []string {
+	var headers []string
+	for _, c := range columns {
+		if c.Required {
+			headers = append(headers, c.Header)
+		}
+	}
+	return headers
+}
+
+func keyed(columns []Column) layout {
+	var l layout
+	for _, c := range columns {
+		l.keys = append(l.keys, c.Header)
+	}
+	return l
+}

@@ -1,0 +1,290 @@
+package connectors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/simplifiedchinese"
+
+	"hebian/connectors"
+	"hebian/schemas"
+)
+
+// keeper is a Taker that decodes and keeps what it gets.
+type keeper struct {
+	t       *testing.T
+	subject *schemas.Subject
+	rows    []any
+	lines   []int64
+	misfits []schemas.Misfit
+	ids     []schemas.ID
+	fail    error
+}
+
+func (k *keeper) Accept(_ context.Context, records []schemas.Record) error {
+	walker, err := schemas.NewWalker(k.subject.Avro)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		row := k.subject.New()
+		if err := schemas.Decode(r.Value, walker, row); err != nil {
+			k.t.Errorf("line %d: %v", r.Line, err)
+		}
+		if key := row.(schemas.Row).Key(); key != string(r.Key) {
+			k.t.Errorf("line %d has the key %q, its row %q", r.Line, r.Key, key)
+		}
+		k.rows, k.lines, k.ids = append(k.rows, row), append(k.lines, r.Line), append(k.ids, r.ID)
+	}
+	return k.fail
+}
+
+func (k *keeper) Quarantine(_ context.Context, misfits []schemas.Record) error {
+	walker, err := schemas.NewWalker(schemas.SubjectOf("hub.misfit").Avro)
+	if err != nil {
+		return err
+	}
+	for _, r := range misfits {
+		var m schemas.Misfit
+		if err := schemas.Decode(r.Value, walker, &m); err != nil {
+			k.t.Errorf("line %d: %v", r.Line, err)
+		}
+		k.misfits = append(k.misfits, m)
+	}
+	return nil
+}
+
+// read reads one file of a county folder.
+func read(t *testing.T, name, content string) (*keeper, connectors.Reading, error) {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := connectors.Scan(dir, profiles)
+	if err != nil || len(folder.Found) != 1 {
+		t.Fatalf("Scan found %d files, %v", len(folder.Found), err)
+	}
+	k := &keeper{t: t, subject: schemas.SubjectOf(folder.Found[0].Subject)}
+	door := connectors.Door{Dir: dir, SchemaID: func(string) uint32 { return 7 }}
+	reading, err := door.Read(t.Context(), folder.Found[0], k)
+	return k, reading, err
+}
+
+func gb18030(t *testing.T, s string) string {
+	t.Helper()
+	encoded, err := simplifiedchinese.GB18030.NewEncoder().String(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
+
+func TestReadPayroll(t *testing.T) {
+	k, reading, err := read(t, "finance/payroll-202609.csv", gb18030(t, "备注,证件号码,金额,发放单位代码,所属期,姓名,工资类别,经费渠道\r\n"+
+		"甲,139721-19600101 0003,\"5,432.10\",１2139721qa0000225q,202608,欧阳明,基本工资,财政全额\r\n"+
+		",139721600101000,-200,12139721QA0000225Q,,𠮷,冲减,\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := schemas.FundChannel("FULL")
+	want := []any{
+		&schemas.PayLine{
+			Person: "139721196001010003", Unit: "12139721QA0000225Q", Period: 202608, Class: "REG", AmountFen: 543210, Name: "欧阳明",
+			WageType: "BASIC", FundChannel: &full, PaymentMonth: 202609, IDNumber: "139721196001010003",
+			Rest: []schemas.Cell{{Column: "备注", Text: "甲"}, {Column: "发放单位代码", Text: "１2139721qa0000225q"}, {Column: "证件号码", Text: "139721-19600101 0003"}},
+		},
+		&schemas.PayLine{
+			Person: "139721196001010003", Unit: "12139721QA0000225Q", Period: 202609, Class: "COR", AmountFen: -20000, Name: "𠮷",
+			WageType: "OFFSET", PaymentMonth: 202609, IDNumber: "139721600101000", Rest: []schemas.Cell{},
+		},
+	}
+	if diff := cmp.Diff(want, k.rows); diff != "" {
+		t.Errorf("rows differ (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"备注"}, reading.UnknownColumns); diff != "" {
+		t.Errorf("unknown columns differ (-want +got):\n%s", diff)
+	}
+	if !strings.HasPrefix(reading.Digest, "sha256:") || reading.Bytes == 0 {
+		t.Errorf("reading says digest %q of %d bytes", reading.Digest, reading.Bytes)
+	}
+}
+
+func TestMisfits(t *testing.T) {
+	head := "id_number,uscc,kind,from,to,approved\n"
+	const id = "139721196001010003"
+	for _, test := range []struct {
+		name, file, content string
+		column              string
+		reason              schemas.Reason
+		line                int64
+	}{
+		{"a required value missing", "hr/absences.csv", head + ",U1,sick,2026-09-01,,Y\n", "id_number", "MISSING", 2},
+		{"nothing but hyphens in a number", "hr/absences.csv", head + "－-­,U1,sick,2026-09-01,,Y\n", "id_number", "MISSING", 2},
+		{"nothing but blanks in a code", "hr/absences.csv", head + id + ",\u200b-,sick,2026-09-01,,Y\n", "uscc", "MISSING", 2},
+		{"a date that does not exist", "hr/absences.csv", head + id + ",U1,sick,2026-02-29,,Y\n", "from", "UNREADABLE", 2},
+		{"a date in another form", "hr/absences.csv", head + id + ",U1,sick,2026/09/01,,Y\n", "from", "UNREADABLE", 2},
+		{"an optional value that can't be read", "hr/absences.csv", head + id + ",U1,sick,2026-09-01,soon,Y\n", "to", "UNREADABLE", 2},
+		{"a value outside of its set", "hr/absences.csv", head + id + ",U1,Sick,2026-09-01,,Y\n", "kind", "UNREADABLE", 2},
+		{"an end at the start", "hr/absences.csv", head + id + ",U1,sick,2026-09-01,2026-09-01,Y\n", "to", "INTERVAL", 2},
+		{"a field too many", "hr/absences.csv", head + id + ",U1,sick,2026-09-01,,Y,\n", "", "FIELD_COUNT", 2},
+		{"a stray quote, behind a record of two lines", "hr/absences.csv", "x," + head + "\"a\nb\"," + id + ",U1,sick,2026-09-01,,Y\nx" + id + "\",U1,sick,2026-09-01,,Y\n", "", "QUOTE", 4},
+		{"a byte that is no UTF-8", "hr/absences.csv", head + id + ",U\xff,sick,2026-09-01,,Y\n", "", "ENCODING", 2},
+		{"a replacement character", "hr/absences.csv", head + id + ",U\uFFFD,sick,2026-09-01,,Y\n", "", "NO_CHARACTER", 2},
+		{"a successor missing", "staffing/successions.csv", "from_uscc,to_uscc,kind,effective\nU1,,rename,2026-09-01\n", "to_uscc", "MISSING", 2},
+		{"a fraction of a quota", "staffing/quotas.csv", "uscc,slot_type,quota,valid_from\nU1,行政,1.5,2026-09-01\n", "quota", "UNREADABLE", 2},
+		{"a number under a key", "hr/events.ndjson", `{"id_number":true,"uscc":"U1","event":"hire","effective":"2026-09-01"}`, "id_number", "TYPE", 1},
+		{"no object", "hr/events.ndjson", "\n[1]\n", "", "JSON", 2},
+		{"an amount with three decimals", "finance/payroll-202609.csv", gb18030(t, "发放单位代码,姓名,证件号码,工资类别,金额\nU1,张,"+id+",补发,1.005\n"), "金额", "UNREADABLE", 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			k, _, err := read(t, test.file, test.content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(k.misfits) != 1 {
+				t.Fatalf("%d misfits and %d rows, want 1 misfit", len(k.misfits), len(k.rows))
+			}
+			m := k.misfits[0]
+			column := ""
+			if m.Column != nil {
+				column = *m.Column
+			}
+			if m.File != test.file || m.Line != test.line || column != test.column || m.Reason != test.reason || m.Detail == "" {
+				t.Errorf("got %s line %d column %q %s (%s), want line %d column %q %s", m.File, m.Line, column, m.Reason, m.Detail, test.line, test.column, test.reason)
+			}
+			if line := strings.Split(test.content, "\n")[test.line-1]; string(m.Raw) != line {
+				t.Errorf("kept %q of the row, want %q", m.Raw, line)
+			}
+			if strings.Contains(m.Detail, id) {
+				t.Errorf("the detail holds a person's number: %s", m.Detail)
+			}
+		})
+	}
+}
+
+// An abolished unit has no successor, whatever stands there.
+func TestAbolishIgnoresSuccessor(t *testing.T) {
+	k, _, err := read(t, "staffing/successions.csv", "from_uscc,to_uscc,kind,effective\nU1,U2,abolish,2026-09-01\nU1,U2,merge,2026-09-01\n")
+	if err != nil || len(k.rows) != 2 {
+		t.Fatalf("%d rows, %v", len(k.rows), err)
+	}
+	if s := k.rows[0].(*schemas.Succession); s.To != nil {
+		t.Errorf("the abolished unit has the successor %s", *s.To)
+	}
+	if s := k.rows[1].(*schemas.Succession); s.To == nil || *s.To != "U2" {
+		t.Errorf("the merged unit has the successor %v, want U2", s.To)
+	}
+}
+
+// Many blocks on several workers come out in the order of the file, each row with its line.
+func TestOrder(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("id_number,insured_uscc,month\n")
+	const n = 60_000
+	for i := range n {
+		fmt.Fprintf(&b, "13972119600101%04d,U%d,202609\n", i%10_000, i)
+	}
+	k, reading, err := read(t, "social/insurance.csv", b.String())
+	if err != nil || len(k.rows) != n {
+		t.Fatalf("%d rows, %v; want %d", len(k.rows), err, n)
+	}
+	for i, row := range k.rows {
+		if want := fmt.Sprintf("U%d", i); string(row.(*schemas.Insurance).Unit) != want || k.lines[i] != int64(i+2) {
+			t.Fatalf("row %d is of unit %s, line %d; want %s, line %d", i, row.(*schemas.Insurance).Unit, k.lines[i], want, i+2)
+		}
+	}
+	if reading.Bytes != int64(b.Len()) {
+		t.Errorf("read %d bytes of %d", reading.Bytes, b.Len())
+	}
+}
+
+// What a row means decides its ID: how it is quoted or spaced does not, nor where the columns stand.
+func TestContentID(t *testing.T) {
+	first, _, err1 := read(t, "social/insurance.csv", "id_number,insured_uscc,month\n139721196001010003,U1,202609\n")
+	second, _, err2 := read(t, "social/insurance.csv", "\uFEFFmonth,id_number,insured_uscc\r\n\"202609\", 139721196001010003 ,U1\r\n")
+	other, _, err3 := read(t, "social/insurance.csv", "id_number,insured_uscc,month\n139721196001010003,U1,202608\n")
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	if first.ids[0] != second.ids[0] {
+		t.Error("the same row written in another way has another ID")
+	}
+	if first.ids[0] == other.ids[0] {
+		t.Error("another row has the same ID")
+	}
+}
+
+// A taker that refuses ends the reading with its error.
+func TestTakerRefuses(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "social"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	content := "id_number,insured_uscc,month\n" + strings.Repeat("139721196001010003,U1,202609\n", 100_000)
+	if err := os.WriteFile(filepath.Join(dir, "social", "insurance.csv"), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder, err := connectors.Scan(dir, profiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("refused")
+	k := &keeper{t: t, subject: schemas.SubjectOf("social.insurance"), fail: refused}
+	door := connectors.Door{Dir: dir, SchemaID: func(string) uint32 { return 7 }}
+	if _, err := door.Read(t.Context(), folder.Found[0], k); !errors.Is(err, refused) {
+		t.Errorf("Read gave %v, want %v", err, refused)
+	}
+}
+
+func TestProfileErrors(t *testing.T) {
+	for _, test := range []struct{ name, profile, says string }{
+		{"unknown key", "agency: x\nfiles:\n  - file: a\n    colour: red\n", "[4:5] unknown field"},
+		{"unknown subject", "agency: x\nfiles:\n  - {file: a, subject: x.y, form: csv, encoding: utf-8}\n", "no schema"},
+		{"unknown form", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: dbf, encoding: utf-8}\n", "want csv or ndjson"},
+		{"unknown encoding", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: big5}\n", "want utf-8 or gb18030"},
+		{"unknown field", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: f}]}\n", `no field "f"`},
+		{"header twice", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}, {header: h, field: name}]}\n", "stands twice"},
+		{"a subject that no agency sends", "agency: x\nfiles:\n  - {file: a, subject: hub.misfit, form: csv, encoding: utf-8}\n", "no agency sends"},
+	} {
+		if _, err := connectors.ParseProfile(strings.NewReader(test.profile)); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: ParseProfile gave %v, want it to say %q", test.name, err, test.says)
+		}
+	}
+}
+
+// Every header that a built-in profile looks for is one that the schema says partners write.
+func TestProfilesAgreeWithSchemas(t *testing.T) {
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles {
+		for _, f := range p.Files {
+			for _, c := range f.Columns {
+				field := schemas.SubjectOf(f.Subject).Field(c.Field)
+				if !strings.Contains(","+strings.Join(field.Headers, ",")+",", ","+c.Header+",") {
+					t.Errorf("%s: column %s is not among the x-headers of %s: %q", f.Path, c.Header, c.Field, field.Headers)
+				}
+			}
+		}
+	}
+}
