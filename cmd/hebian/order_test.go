@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"hebian/cmd/hebian/simulate"
+	"hebian/hub"
+)
+
+// copyFile brings one file of a county folder into another.
+func copyFile(t *testing.T, from, to, name string) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(from, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(to, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Files in any order, one at a time and some of them twice, end in the same flags.
+func TestAnyOrder(t *testing.T) {
+	in := filepath.Join(county, "edge", "in")
+	found := scan(t, in).Found
+	for seed := range uint64(3) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		random.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
+		data, out := filepath.Join(t.TempDir(), "data"), t.TempDir()
+		for i, f := range found {
+			one := t.TempDir()
+			copyFile(t, in, one, f.Name)
+			if i > 0 && random.IntN(2) == 0 {
+				copyFile(t, in, one, found[random.IntN(i)].Name)
+			}
+			mustRun(t, "check", one, "--as-of", "2026-09-30", "--data", data, "--out", out)
+		}
+		equalFiles(t, filepath.Join(county, "edge", "expected", "flags.csv"), filepath.Join(out, "flags.csv"))
+	}
+}
+
+// A file that changes step by step on a data folder gives, at each step, the flags of a county that has
+// just the newest version; and the summary tells what is new and what is gone.
+func TestChangedFile(t *testing.T) {
+	in, data := t.TempDir(), filepath.Join(t.TempDir(), "data")
+	for _, f := range scan(t, filepath.Join(county, "edge", "in")).Found {
+		copyFile(t, filepath.Join(county, "edge", "in"), in, f.Name)
+	}
+	slots := filepath.Join(in, "staffing", "slots.csv")
+	original, err := os.ReadFile(slots)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(original, []byte("\n"))
+	random := rand.New(rand.NewPCG(1, 2))
+	var last summary
+	for step := range 6 {
+		var changed []byte
+		for i, line := range lines {
+			switch {
+			case i == 0 || step == 5 || random.IntN(4) > 0:
+				changed = append(changed, line...)
+			case random.IntN(2) == 0: // twice instead of not at all
+				changed = append(append(changed, line...), line...)
+			}
+		}
+		if err := os.WriteFile(slots, changed, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		fresh, kept := t.TempDir(), t.TempDir()
+		mustRun(t, "check", in, "--as-of", "2026-09-30", "--out", fresh)
+		mustRun(t, "check", in, "--as-of", "2026-09-30", "--data", data, "--out", kept)
+		for _, name := range []string{"flags.csv", "quarantine.csv"} {
+			equalFiles(t, filepath.Join(fresh, name), filepath.Join(kept, name))
+		}
+		sum := readSummary(t, kept)
+		if step > 0 && sum.Flags != last.Flags+sum.Opened-sum.Closed {
+			t.Errorf("step %d: %d flags after %d, with %d new and %d gone", step, sum.Flags, last.Flags, sum.Opened, sum.Closed)
+		}
+		last = sum
+	}
+	if out := readSummary(t, checkAgain(t, in, data)); out.Opened+out.Refreshed+out.Closed != 0 {
+		t.Errorf("the same again: %d new, %d refreshed, %d gone; want none", out.Opened, out.Refreshed, out.Closed)
+	}
+}
+
+func checkAgain(t *testing.T, in, data string) (out string) {
+	t.Helper()
+	out = t.TempDir()
+	mustRun(t, "check", in, "--as-of", "2026-09-30", "--data", data, "--out", out)
+	return out
+}
+
+func readSummary(t *testing.T, out string) (sum summary) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(out, "summary.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &sum); err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// What was planted in a simulated county is what a check finds, whatever the seed.
+func TestSimulated(t *testing.T) {
+	for _, o := range []simulate.Options{
+		{Persons: 500, Seed: 1, Months: 3, AsOf: 202609},
+		{Persons: 3000, Seed: 2, Months: 5, AsOf: 202402},
+		{Persons: 1000, Seed: 3, Months: 1, AsOf: 202512},
+	} {
+		t.Run(fmt.Sprint(o), func(t *testing.T) {
+			dir, out := t.TempDir(), t.TempDir()
+			mustRun(t, "simulate", "--out", dir, "--persons", fmt.Sprint(o.Persons), "--seed", fmt.Sprint(o.Seed), "--months", fmt.Sprint(o.Months), "--as-of", o.AsOf.String())
+			mustRun(t, "check", filepath.Join(dir, "in"), "--out", out)
+			equalFiles(t, filepath.Join(dir, "wrongs.csv"), filepath.Join(out, "flags.csv"))
+			equalFiles(t, filepath.Join(dir, "quarantine.csv"), filepath.Join(out, "quarantine.csv"))
+		})
+	}
+}
+
+func TestDemo(t *testing.T) {
+	dir := t.TempDir()
+	code, out, errs := hebian(t, "demo", "--out", dir, "--persons", "600")
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	for _, says := range []string{"PAID_NO_SLOT", "无编领薪", "only look wrong", "exactly the wrongs that were planted", filepath.Join(dir, "out")} {
+		if !strings.Contains(out, says) {
+			t.Errorf("the demo does not say %q:\n%s", says, out)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	_, list, _ := hebian(t, "explain")
+	all, err := explanations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if !strings.Contains(list, e.Code) || !strings.Contains(list, e.Label) {
+			t.Errorf("the list lacks %s %s", e.Code, e.Label)
+		}
+		code, out, errs := hebian(t, "explain", strings.ToLower(e.Code))
+		if code != 0 || !strings.Contains(out, e.ZH) || !strings.Contains(out, e.EN) || !strings.Contains(out, e.Check) {
+			t.Errorf("explain %s: exit code %d\n%s%s", e.Code, code, out, errs)
+		}
+	}
+	if code, _, errs := hebian(t, "explain", "NONSENSE"); code != 2 || !strings.Contains(errs, "PAID_NO_SLOT") {
+		t.Errorf("explain of an unknown code: exit code %d, %s", code, errs)
+	}
+}
+
+func TestDeliverPrintsReceipts(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	code, out, errs := hebian(t, "deliver", filepath.Join(county, "a", "in"), "--data", data, "-o", "json")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	var receipts []hub.Receipt
+	if err := json.Unmarshal([]byte(out), &receipts); err != nil || len(receipts) != 17 {
+		t.Fatalf("%d receipts, %v; want 17", len(receipts), err)
+	}
+	for _, r := range receipts {
+		if r.Outcome != hub.Complete || r.RowsRead != r.Accepted+r.Quarantined || r.RowsRead == 0 || len(r.Spans) == 0 {
+			t.Errorf("receipt of %s does not add up: %+v", r.File, r)
+		}
+	}
+	for output, says := range map[string]string{"yaml": "file: finance/payroll-202609.csv", "table": "rows read"} {
+		if code, out, _ := hebian(t, "deliver", filepath.Join(county, "a", "in"), "--data", data, "-o", output); code != 0 || !strings.Contains(out, says) {
+			t.Errorf("-o %s: exit code %d, does not say %q:\n%s", output, code, says, out)
+		}
+	}
+}
