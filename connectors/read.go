@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -51,6 +52,8 @@ type Door struct {
 	Dir      string
 	SchemaID func(subject string) uint32 // ids for the framing
 	Progress func(bytes int64)           // called as reading goes on; may be nil
+
+	spare sync.Pool // of *job, so that each file doesn't grow its own
 }
 
 // Read reads a file and hands its rows to taker. A *FileError means that the file can't be read as
@@ -114,7 +117,7 @@ func (d *Door) pipeline(found Found, source *watchedFile) (*pipeline, error) {
 }
 
 func (p *pipeline) run(ctx context.Context, taker Taker) error {
-	first := &job{done: make(chan struct{})}
+	first := p.door.job()
 	err := p.splitter.Next(&first.block)
 	if err != nil && err != io.EOF {
 		return fmt.Errorf("read %s: %w", p.found.Name, err)
@@ -131,8 +134,13 @@ func (p *pipeline) run(ctx context.Context, taker Taker) error {
 	group, ctx := errgroup.WithContext(ctx)
 	free := make(chan *job, workers+2)
 	for range cap(free) - 1 {
-		free <- &job{}
+		free <- p.door.job()
 	}
+	defer func() {
+		for range len(free) {
+			p.door.spare.Put(<-free)
+		}
+	}()
 	work, ordered := make(chan *job, cap(free)), make(chan *job, cap(free))
 	group.Go(func() error {
 		defer close(work)
@@ -154,6 +162,14 @@ func (p *pipeline) run(ctx context.Context, taker Taker) error {
 	}
 	group.Go(func() error { return p.handOver(ctx, taker, ordered, free) })
 	return group.Wait()
+}
+
+func (d *Door) job() *job {
+	j, ok := d.spare.Get().(*job)
+	if !ok {
+		j = &job{}
+	}
+	return j
 }
 
 // split cuts the file and hands each block to the workers and, in order, to handOver.

@@ -40,6 +40,8 @@ type Intake struct {
 
 	mu   sync.Mutex
 	busy map[string]bool // files being delivered
+
+	spare sync.Pool // of *pending, so that each file doesn't grow its own
 }
 
 // NewIntake gives an intake that writes to a log and keeps its deliveries.
@@ -84,7 +86,11 @@ func (in *Intake) Begin(ctx context.Context, agency, file, subject string) (*Ses
 	}
 	s := &Session{intake: in, queue: make(chan *pending, 1), free: make(chan *pending, 2)}
 	for range cap(s.free) {
-		s.free <- &pending{}
+		p, ok := in.spare.Get().(*pending)
+		if !ok {
+			p = &pending{}
+		}
+		s.free <- p
 	}
 	s.pending = <-s.free
 	if err := s.open(ctx, agency, file, subject); err != nil {
@@ -332,6 +338,11 @@ func (s *Session) write() {
 func (s *Session) stop() error {
 	close(s.queue)
 	s.writing.Wait()
+	s.pending.reset()
+	s.intake.spare.Put(s.pending)
+	for range len(s.free) {
+		s.intake.spare.Put(<-s.free)
+	}
 	err := context.Cause(s.writeCtx)
 	s.refuse(nil)
 	return err

@@ -95,7 +95,7 @@ func (h house) live(t testing.TB) []string {
 	rows := map[schemas.ID]string{}
 	for _, topic := range []string{subject, hub.MisfitTopic} {
 		for p := range h.log.Partitions(topic) {
-			if _, err := hub.Replay(ctx, h.log, counts, topic, p, 0, func(file string, b *hub.Batch) error {
+			if _, err := hub.NewReader(h.log, counts).Replay(ctx, topic, p, 0, func(file string, b *hub.Batch) error {
 				for _, r := range b.Records {
 					switch _, known := rows[r.ID]; {
 					case r.Op == schemas.Assert && !known:

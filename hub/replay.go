@@ -2,23 +2,32 @@ package hub
 
 import "context"
 
-// Replay reads a partition from an offset to its end and calls fn for each batch of a delivery that
-// counts, with the delivery's file. Batches of open and failed deliveries are passed over. It returns
-// the offset to go on from.
-func Replay(ctx context.Context, log Log, counts map[int64]string, topic string, partition int, from int64, fn func(file string, b *Batch) error) (next int64, err error) {
-	var b Batch
+// Reader reads the records of a log that count: batches of open and failed deliveries are passed over.
+// One goroutine uses a Reader at a time.
+type Reader struct {
+	log    Log
+	counts map[int64]string
+	batch  Batch
+}
+
+// NewReader gives a reader of a log; counts are the deliveries that are complete, with their files.
+func NewReader(log Log, counts map[int64]string) *Reader { return &Reader{log: log, counts: counts} }
+
+// Replay reads a partition from an offset to its end and calls fn for each batch, with the file of its
+// delivery. The batch is fn's until it returns. Replay returns the offset to go on from.
+func (r *Reader) Replay(ctx context.Context, topic string, partition int, from int64, fn func(file string, b *Batch) error) (next int64, err error) {
 	for {
-		if err := log.Read(ctx, topic, partition, from, &b); err != nil {
+		if err := r.log.Read(ctx, topic, partition, from, &r.batch); err != nil {
 			return from, err
 		}
-		if len(b.Records) == 0 {
+		if len(r.batch.Records) == 0 {
 			return from, nil
 		}
-		if file, ok := counts[b.Delivery]; ok {
-			if err := fn(file, &b); err != nil {
+		if file, ok := r.counts[r.batch.Delivery]; ok {
+			if err := fn(file, &r.batch); err != nil {
 				return from, err
 			}
 		}
-		from += int64(len(b.Records))
+		from += int64(len(r.batch.Records))
 	}
 }

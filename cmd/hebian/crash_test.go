@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -112,7 +111,7 @@ func acknowledged(t *testing.T, data string) {
 	live := map[string]int64{}
 	for _, s := range schemas.Subjects() {
 		for p := range h.log.Partitions(s.Name) {
-			if _, err := hub.Replay(context.Background(), h.log, counts, s.Name, p, 0, func(file string, b *hub.Batch) error {
+			if _, err := hub.NewReader(h.log, counts).Replay(t.Context(), s.Name, p, 0, func(file string, b *hub.Batch) error {
 				for _, r := range b.Records {
 					live[file] += 1 - 2*int64(r.Op)
 				}

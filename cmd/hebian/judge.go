@@ -57,11 +57,12 @@ func (h *house) fold(ctx context.Context, counts map[int64]string) (*state.State
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for p := range partitions {
 		group.Go(func() error {
+			reader := hub.NewReader(h.log, counts)
 			for _, topic := range state.Topics() {
 				if p >= h.log.Partitions(topic) {
 					continue
 				}
-				if _, err := hub.Replay(ctx, h.log, counts, topic, p, 0, s.Apply); err != nil {
+				if _, err := reader.Replay(ctx, topic, p, 0, s.Apply); err != nil {
 					return err
 				}
 			}

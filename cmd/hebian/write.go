@@ -223,7 +223,7 @@ func (h *house) misfits(ctx context.Context, receipts []hub.Receipt) ([]hub.Posi
 		position hub.Position
 	}
 	live := map[schemas.ID]misfit{}
-	if _, err := hub.Replay(ctx, h.log, counts, hub.MisfitTopic, 0, 0, func(file string, b *hub.Batch) error {
+	if _, err := hub.NewReader(h.log, counts).Replay(ctx, hub.MisfitTopic, 0, 0, func(file string, b *hub.Batch) error {
 		for i := range b.Records {
 			switch r := &b.Records[i]; {
 			case !wanted[file]:

@@ -23,11 +23,11 @@ var migrations embed.FS
 type DB struct{ *sql.DB }
 
 // pragmas: a commit is on disk when it returns (synchronous FULL), readers don't wait for the writer
-// (WAL). Large pages, because most of the file is blobs of some 100 KB. The WAL is folded back every
-// 2,000 pages (64 MB), which bounds its size.
+// (WAL). The WAL is folded back into the file every 4,000 pages (16 MB), which bounds its size. Larger
+// pages than the default take more memory and are no faster.
 var pragmas = []string{
-	"page_size(32768)", "journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "cache_size(-8000)",
-	"wal_autocheckpoint(2000)", "foreign_keys(1)", "temp_store(MEMORY)",
+	"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(10000)", "cache_size(-8000)", "wal_autocheckpoint(4000)",
+	"foreign_keys(1)", "temp_store(MEMORY)",
 }
 
 // Open opens the database file, creates it if need be, and migrates it.

@@ -123,22 +123,27 @@ func (l *Log) end(ctx context.Context, q querier, at place) (int64, error) {
 
 // Read fills b with the records of the batch that holds offset from, those before it left out.
 func (l *Log) Read(ctx context.Context, topic string, partition int, from int64, b *hub.Batch) error {
-	b.Topic, b.Partition, b.Records = topic, partition, b.Records[:0]
-	var base, records int64
-	var blob []byte
+	b.Topic, b.Partition, b.Base, b.Records = topic, partition, from, b.Records[:0]
 	// The newest batch that begins at or before the offset holds it, or the offset is the end.
-	err := l.db.QueryRowContext(ctx, `SELECT base, records, delivery, content FROM batches
-		WHERE topic = ? AND part = ? AND base <= ? ORDER BY base DESC LIMIT 1`, topic, partition, from).Scan(&base, &records, &b.Delivery, &blob)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && from >= base+records {
-		b.Base = from
-		return nil
-	}
+	rows, err := l.db.QueryContext(ctx, `SELECT base, records, delivery, content FROM batches
+		WHERE topic = ? AND part = ? AND base <= ? ORDER BY base DESC LIMIT 1`, topic, partition, from)
 	if err != nil {
 		return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
 	}
-	if err := unpack(blob, int(records), b); err != nil {
-		return fmt.Errorf("read %s/%d at %d: %w", topic, partition, base, err)
+	defer rows.Close()
+	for rows.Next() {
+		var base, records int64
+		var blob sql.RawBytes
+		if err := rows.Scan(&base, &records, &b.Delivery, &blob); err != nil {
+			return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
+		}
+		if from >= base+records {
+			return nil
+		}
+		if err := unpack(blob, int(records), b); err != nil {
+			return fmt.Errorf("read %s/%d at %d: %w", topic, partition, base, err)
+		}
+		b.Records = b.Records[from-base:]
 	}
-	b.Base, b.Records = from, b.Records[from-base:]
-	return nil
+	return rows.Err()
 }

@@ -12,7 +12,7 @@ import (
 // Set reads a cell, as agencies write it, into the field of a row.
 func Set(t testing.TB, row schemas.Row, field, cell string) {
 	t.Helper()
-	f := subjectOf(t, row).Field(field)
+	f := SubjectOf(t, row).Field(field)
 	if f == nil {
 		t.Fatalf("%T has no field %s", row, field)
 	}

@@ -37,7 +37,7 @@ func (l *Log) Assert(t testing.TB, file string, row schemas.Row) int {
 	if field, reason := row.Derive(schemas.Delivered{}); reason != "" {
 		t.Fatalf("row of %s: field %s: %s", file, field, reason)
 	}
-	subject := subjectOf(t, row)
+	subject := SubjectOf(t, row)
 	value, err := schemas.NewEncoder(subject).Append(nil, 1, row)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +102,8 @@ func (l *Log) Fold(t testing.TB, order []int) (*state.State, map[state.Ref]int) 
 	return s, at
 }
 
-func subjectOf(t testing.TB, row schemas.Row) *schemas.Subject {
+// SubjectOf finds the subject whose records are such rows.
+func SubjectOf(t testing.TB, row schemas.Row) *schemas.Subject {
 	t.Helper()
 	for _, s := range schemas.Subjects() {
 		if reflect.TypeOf(s.New()) == reflect.TypeOf(row) {
