@@ -24,19 +24,22 @@ func absentPaid() Rule {
 				}
 			}
 			slices.SortFunc(away, func(a, b state.Absence) int { return int(a.Interval.From) - int(b.Interval.From) })
+			tooLong := false
 			for len(away) > 0 {
 				stay, rows := firstStay(away)
 				days := int(min(stay.To, pay.Month.Last+1)) - int(stay.From)
 				if pay.Month.meets(stay) && days > p.county.Parameters.AbsentLimit {
-					p.citePay(pay)
+					tooLong = true
 					for _, a := range away[:rows] {
 						p.cite(a.Ref)
 					}
-					return true
 				}
 				away = away[rows:]
 			}
-			return false
+			if tooLong {
+				p.citePay(pay)
+			}
+			return tooLong
 		},
 	}
 }

@@ -15,13 +15,19 @@ func contractOver() Rule {
 		Code: contractOverCode, Version: 1,
 		Needs: asOf(payLines, controlNumbers, successions),
 		count: func(p *Person) {
-			var units []state.Unit
+			var counted []state.Unit
 			for _, line := range p.linesNow {
-				if u := p.county.Now.Unit(line.Unit); line.Class == schemas.ClassContract && !slices.Contains(units, u) {
-					units = append(units, u)
-					p.cite(line.Ref)
-					p.use(u, 0, "")
+				u := p.county.Now.Unit(line.Unit)
+				if line.Class != schemas.ClassContract || slices.Contains(counted, u) {
+					continue
 				}
+				counted = append(counted, u)
+				for _, line := range p.linesNow {
+					if line.Class == schemas.ClassContract && p.county.Now.Unit(line.Unit) == u {
+						p.cite(line.Ref)
+					}
+				}
+				p.use(u, 0, "")
 			}
 		},
 	}

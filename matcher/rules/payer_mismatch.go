@@ -16,14 +16,17 @@ func payerMismatch() Rule {
 			if !p.uncovered(pay) {
 				return false
 			}
+			unpaid := false
 			for i := range p.Slots {
 				if s := &p.Slots[i]; pay.elsewhere(s) && !p.paidAt(s, &p.months[pay.month]) {
-					p.citePay(pay)
+					unpaid = true
 					p.cite(s.Ref)
-					return true
 				}
 			}
-			return false
+			if unpaid {
+				p.citePay(pay)
+			}
+			return unpaid
 		},
 	}
 }

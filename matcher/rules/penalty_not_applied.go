@@ -15,14 +15,17 @@ func penaltyNotApplied() Rule {
 			if !pay.paid() {
 				return false
 			}
+			unapplied := false
 			for i := range p.Penalties {
 				if p.unapplied(&p.Penalties[i], pay) {
-					p.citePay(pay)
+					unapplied = true
 					p.cite(p.Penalties[i].Ref)
-					return true
 				}
 			}
-			return false
+			if unapplied {
+				p.citePay(pay)
+			}
+			return unapplied
 		},
 	}
 }

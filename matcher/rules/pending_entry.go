@@ -9,16 +9,19 @@ func pendingEntry() Rule {
 			if !p.uncovered(pay) {
 				return false
 			}
+			pending := false
 			for _, permit := range p.Permits {
 				if permit.Date <= pay.Month.Last &&
 					pay.Month.index-permit.Date.Month().Index() <= p.county.Parameters.EntryGrace &&
 					pay.Month.Lineage.Same(permit.Unit, pay.Unit) {
-					p.citePay(pay)
+					pending = true
 					p.cite(permit.Ref)
-					return true
 				}
 			}
-			return false
+			if pending {
+				p.citePay(pay)
+			}
+			return pending
 		},
 	}
 }
