@@ -1,12 +1,15 @@
 # make test: everything, as CI runs it. What it needs beside Go it sets up first, or says what is missing.
-.PHONY: test lint build fuzz bench
+.PHONY: test setup lint build fuzz bench
 
 build:
 	go build -trimpath -o bin/hebian ./cmd/hebian
 
-test: lint
+test: setup lint
 	go test -race -short ./...
 	go test -count=1 ./...
+
+setup:
+	@.ci/setup
 
 lint:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-clean: $$unformatted"; exit 1; fi
