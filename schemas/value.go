@@ -1,6 +1,10 @@
 package schemas
 
-import "hebian/schemas/ident"
+import (
+	"log/slog"
+
+	"hebian/schemas/ident"
+)
 
 // IDNumber is an identity number as cleaned: ident.Clean of what the agency wrote. It masks itself
 // in logs and messages (ident.Mask).
@@ -9,6 +13,9 @@ type IDNumber string
 // Person is the person key of the number, or "" when it gives none. A birth date in the future of
 // the as-of date takes the key away again; that is the matcher's to judge.
 func (n IDNumber) Person() string { return ident.PersonKey(string(n)) }
+
+// LogValue masks the number.
+func (n IDNumber) LogValue() slog.Value { return slog.StringValue(ident.Mask(string(n))) }
 
 // UnitCode is a unit's code as cleaned. Its check character is not judged.
 type UnitCode string

@@ -15,6 +15,7 @@ type check struct {
 	AsOf   string `name:"as-of" placeholder:"YYYY-MM-DD" help:"Day to judge by. Default: the last day of the newest payroll month."`
 	Out    string `placeholder:"DIR" help:"Write flags.csv, flags.ndjson, quarantine.csv, quarantine.ndjson and summary.json here."`
 	Data   string `placeholder:"DIR" help:"Keep log and receipts here; run again, only what changed is taken in. Default: a temporary folder."`
+	Config string `placeholder:"FILE" help:"YAML file with limits of the rules, such as parameters: {entry_grace: 2}."`
 	Strict bool   `help:"Exit with 3 when a file could not be read."`
 	format
 }
@@ -27,6 +28,10 @@ are no error: the exit code is 0. What a code means: hebian explain CODE.`
 
 func (c *check) Run(ctx context.Context, s streams) error {
 	asOf, given, err := c.day()
+	if err != nil {
+		return err
+	}
+	config, err := readConfig(c.Config)
 	if err != nil {
 		return err
 	}
@@ -49,7 +54,7 @@ func (c *check) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	j, err := h.judge(ctx, asOf)
+	j, err := h.judge(ctx, asOf, config.Parameters)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (c *demo) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	j, err := h.judge(ctx, made.AsOf)
+	j, err := h.judge(ctx, made.AsOf, rules.Defaults())
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (h *house) fold(ctx context.Context, counts map[int64]string) (*state.State
 
 // judge folds the log, judges as of a day, keeps the findings and finds their evidence. In a one-shot
 // check everything that will come has come.
-func (h *house) judge(ctx context.Context, asOf schemas.Date) (judgement, error) {
+func (h *house) judge(ctx context.Context, asOf schemas.Date, p rules.Parameters) (judgement, error) {
 	counts, err := h.counting(ctx)
 	if err != nil {
 		return judgement{}, err
@@ -84,7 +84,7 @@ func (h *house) judge(ctx context.Context, asOf schemas.Date) (judgement, error)
 		return judgement{}, fmt.Errorf("fold the log: %w", err)
 	}
 	j := judgement{sources: map[state.Ref]source{}}
-	if j.Result, err = matcher.Judge(ctx, s, asOf, rules.Defaults(), matcher.AllComplete{}); err != nil {
+	if j.Result, err = matcher.Judge(ctx, s, asOf, p, matcher.AllComplete{}); err != nil {
 		return j, err
 	}
 	findings, err := sqldb.Open(ctx, h.db.DB)

@@ -131,6 +131,26 @@ func TestSimulated(t *testing.T) {
 	}
 }
 
+// A limit that the office sets moves the edge of its rule, and the flags say so.
+func TestConfiguredLimit(t *testing.T) {
+	dir := writeCounty(t, map[string]string{
+		"finance/payroll-202609.csv": "",
+		"staffing/secondments.csv":   "id_number,from_uscc,to_uscc,approval_no,valid_from\n139721196001010003,U1,U2,A1,2026-01-01\n",
+		"c.yaml":                     "parameters:\n  secondment_limit: 6\n",
+	})
+	for config, want := range map[string]bool{"": false, filepath.Join(dir, "c.yaml"): true} {
+		out := t.TempDir()
+		mustRun(t, "check", dir, "--as-of", "2026-09-30", "--out", out, "--config", config)
+		text, err := os.ReadFile(filepath.Join(out, "flags.ndjson"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(text), "SECONDMENT_OVERDUE") && strings.Contains(string(text), `"secondment_limit":6`); got != want {
+			t.Errorf("with the configuration %q a secondment of nine months is flagged: %t, want %t", config, got, want)
+		}
+	}
+}
+
 func TestDemo(t *testing.T) {
 	dir := t.TempDir()
 	code, out, errs := hebian(t, "demo", "--out", dir, "--persons", "600")

@@ -41,6 +41,9 @@ func TestTrouble(t *testing.T) {
 	check := func(dir string, more ...string) []string {
 		return append([]string{"check", dir, "--as-of", "2026-09-30"}, more...)
 	}
+	config := func(text string) string {
+		return filepath.Join(writeCounty(t, map[string]string{"c.yaml": text}), "c.yaml")
+	}
 	of := func(name, content string) string { return writeCounty(t, map[string]string{name: content}) }
 	for _, test := range []struct {
 		name string
@@ -62,6 +65,10 @@ func TestTrouble(t *testing.T) {
 		{"a workbook under the name of a CSV", check(of("social/insurance.csv", "PK\x03\x04\x14\x00")), 0, []string{"line 1", "XLSX"}},
 		{"a broken header", check(of("social/insurance.csv", "id_number,\"month\n")), 0, []string{"line 1: the header row can't be read"}},
 		{"a broken header, strictly", check(of("social/insurance.csv", "id_number,\"month\n"), "--strict"), 3, []string{"1 files could not be read"}},
+		{"an unknown key in the configuration", check(good, "--config", config("parameters:\n  entry_grease: 2\n")), 2, []string{"[2:3]", "entry_grease"}},
+		{"a limit out of range", check(good, "--config", config("parameters: {no_pay_months: 0}\n")), 2, []string{"no_pay_months is 0, must be 1 to"}},
+		{"no such configuration", check(good, "--config", file+".yaml"), 1, []string{"read configuration", "file.yaml"}},
+		{"an empty configuration", check(good, "--config", config("")), 0, nil},
 		{"a folder under the name of a file", check(of("social/insurance.csv/x", "")), 1, []string{"insurance.csv is no regular file"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
