@@ -90,14 +90,17 @@ func (b *binding) fill(cells []string, unknown []schemas.Cell, d schemas.Deliver
 	if reason == "" {
 		return "", "", ""
 	}
-	at := slices.IndexFunc(b.cells, func(c boundCell) bool { return c.Field == field })
+	header = field // where no column has it
+	if at := slices.IndexFunc(b.cells, func(c boundCell) bool { return c.Field == field }); at >= 0 {
+		header = b.cells[at].Header
+	}
 	switch reason {
 	case schemas.ReasonInterval:
 		detail = "the end must be later than the start"
 	case schemas.ReasonMissing:
 		detail = "a value is required"
 	}
-	return b.cells[at].Header, reason, detail
+	return header, reason, detail
 }
 
 // bind chooses how a field is read by its Go type. labels are the values of an enum as agencies write

@@ -59,7 +59,8 @@ func Scan(dir string, profiles []Profile) (Folder, error) {
 	return folder, nil
 }
 
-// files lists what lies in a folder and one level below, sorted. Links are followed.
+// files lists what lies in a folder and one level below, sorted. Links are followed; one that leads
+// nowhere is a file like another, which nobody can read.
 func files(dir string) ([]string, error) {
 	top, err := os.ReadDir(dir)
 	if err != nil {
@@ -68,19 +69,16 @@ func files(dir string) ([]string, error) {
 	var names []string
 	for _, entry := range top {
 		stat, err := os.Stat(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		if !stat.IsDir() {
+		if err != nil || !stat.IsDir() {
 			names = append(names, entry.Name())
-			continue
-		}
-		below, err := os.ReadDir(filepath.Join(dir, entry.Name()))
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range below {
-			names = append(names, path.Join(entry.Name(), file.Name()))
+		} else {
+			below, err := os.ReadDir(filepath.Join(dir, entry.Name()))
+			if err != nil {
+				return nil, err
+			}
+			for _, file := range below {
+				names = append(names, path.Join(entry.Name(), file.Name()))
+			}
 		}
 		if len(names) > maxEntries {
 			return nil, fmt.Errorf("%s holds more than %d files: is it a county folder?", dir, maxEntries)

@@ -6,17 +6,15 @@ import (
 	"strings"
 
 	"hebian/connectors/text"
-	"hebian/schemas"
 )
 
 // layout says where the columns of a profile stand in the rows of a file.
 type layout struct {
-	fields     int            // of a CSV row
-	place      []int          // by column of the profile: its field, or -1
-	others     []schemas.Cell // the columns that the profile doesn't name
-	otherPlace []int
-	unknown    []string // their names
-	keys       []string // NDJSON: by column of the profile
+	fields  int           // of a CSV row
+	place   []int         // by column of the profile: its field, or -1
+	others  []otherColumn // the columns that the profile doesn't name
+	unknown []string      // their names
+	keys    []string      // NDJSON: by column of the profile
 }
 
 // header takes the first record of a CSV file as its header.
@@ -56,13 +54,14 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 	}
 	for i, header := range headers {
 		if !slices.Contains(l.place, i) {
-			l.others = append(l.others, schemas.Cell{Column: header})
-			l.otherPlace = append(l.otherPlace, i)
-			if len(l.unknown) < maxUnknown {
+			l.others = append(l.others, otherColumn{header, i})
+			if header != "" && len(l.unknown) < maxUnknown {
 				l.unknown = append(l.unknown, header)
 			}
 		}
 	}
+	// By name, so that a row's ID does not hang on where the columns stand.
+	slices.SortStableFunc(l.others, func(a, b otherColumn) int { return strings.Compare(a.header, b.header) })
 	block.Records = block.Records[1:]
 	return l, nil
 }
@@ -75,6 +74,12 @@ func required(columns []Column) []string {
 		}
 	}
 	return headers
+}
+
+// otherColumn is a column that the profile doesn't name, and where it stands.
+type otherColumn struct {
+	header string
+	place  int
 }
 
 func keyed(columns []Column) layout {

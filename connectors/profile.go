@@ -8,7 +8,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -110,8 +110,17 @@ func (f *File) check() error {
 		}
 		headers[c.Header] = true
 	}
-	_, err := bind(subject, f.Columns)
-	return err
+	if _, err := bind(subject, f.Columns); err != nil {
+		return err
+	}
+	for _, field := range subject.Fields {
+		// A field with headers is the agency's to give; the hub derives the others.
+		mapped := slices.ContainsFunc(f.Columns, func(c Column) bool { return c.Field == field.Name })
+		if !mapped && !field.Optional && len(field.Headers) > 0 {
+			return fmt.Errorf("no column gives the field %q, which may not be empty", field.Name)
+		}
+	}
+	return nil
 }
 
 func (f *File) encoding() (text.Encoding, error) {
@@ -140,6 +149,3 @@ func (f *File) Match(name string) (month schemas.Month, ok bool) {
 	}
 	return schemas.ParseMonth(middle)
 }
-
-// Dir is the sub-folder that the file lies in.
-func (f *File) Dir() string { return path.Dir(f.Path) }

@@ -16,8 +16,12 @@ import (
 	"hebian/schemas"
 )
 
-// maxUnknown bounds how many unknown columns of a file are named in its receipt.
-const maxUnknown = 100
+const (
+	// maxUnknown bounds how many unknown columns of a file are named in its receipt.
+	maxUnknown = 100
+	// maxRows bounds a file. Whoever takes rows remembers each until the file ends, to count equal ones.
+	maxRows = 1 << 27
+)
 
 // Taker takes the rows of one file, in their order. Records are the door's again when a call returns.
 type Taker interface {
@@ -87,6 +91,7 @@ type pipeline struct {
 	source   *watchedFile
 	layout   layout
 	unknown  []string
+	taken    int // rows handed over
 }
 
 // job is a block on its way, with what became of it.
@@ -116,6 +121,7 @@ func (d *Door) pipeline(found Found, source *watchedFile) (*pipeline, error) {
 	return p, nil
 }
 
+// run reads the header, if the form has one, and then the rows.
 func (p *pipeline) run(ctx context.Context, taker Taker) error {
 	first := p.door.job()
 	err := p.splitter.Next(&first.block)
@@ -130,28 +136,30 @@ func (p *pipeline) run(ctx context.Context, taker Taker) error {
 	} else if err == io.EOF {
 		return nil
 	}
-	workers := runtime.GOMAXPROCS(0)
+	return p.rows(ctx, first, taker)
+}
+
+// rows ties the goroutines of the pipeline together and waits for them.
+func (p *pipeline) rows(ctx context.Context, first *job, taker Taker) error {
+	workers := make([]*worker, runtime.GOMAXPROCS(0))
+	for i := range workers {
+		var err error
+		if workers[i], err = p.worker(); err != nil {
+			return err
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	free := make(chan *job, workers+2)
+	free := make(chan *job, len(workers)+2)
 	for range cap(free) - 1 {
 		free <- p.door.job()
 	}
-	defer func() {
-		for range len(free) {
-			p.door.spare.Put(<-free)
-		}
-	}()
 	work, ordered := make(chan *job, cap(free)), make(chan *job, cap(free))
 	group.Go(func() error {
 		defer close(work)
 		defer close(ordered)
 		return p.split(ctx, first, free, work, ordered)
 	})
-	for range workers {
-		w, err := p.worker()
-		if err != nil {
-			return err
-		}
+	for _, w := range workers {
 		group.Go(func() error {
 			for j := range work {
 				w.run(j)
@@ -161,7 +169,11 @@ func (p *pipeline) run(ctx context.Context, taker Taker) error {
 		})
 	}
 	group.Go(func() error { return p.handOver(ctx, taker, ordered, free) })
-	return group.Wait()
+	err := group.Wait()
+	for range len(free) {
+		p.door.spare.Put(<-free)
+	}
+	return err
 }
 
 func (d *Door) job() *job {
@@ -173,7 +185,7 @@ func (d *Door) job() *job {
 }
 
 // split cuts the file and hands each block to the workers and, in order, to handOver.
-func (p *pipeline) split(ctx context.Context, j *job, free <-chan *job, work, ordered chan<- *job) error {
+func (p *pipeline) split(ctx context.Context, j *job, free chan *job, work, ordered chan<- *job) error {
 	for {
 		j.done, j.read = make(chan struct{}), p.splitter.Offset()
 		work <- j // both have room for every job there is
@@ -183,10 +195,11 @@ func (p *pipeline) split(ctx context.Context, j *job, free <-chan *job, work, or
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		switch err := p.splitter.Next(&j.block); {
-		case err == io.EOF:
-			return nil
-		case err != nil:
+		if err := p.splitter.Next(&j.block); err != nil {
+			free <- j
+			if err == io.EOF {
+				return nil
+			}
 			return fmt.Errorf("read %s: %w", p.found.Name, err)
 		}
 	}
@@ -198,6 +211,9 @@ func (p *pipeline) handOver(ctx context.Context, taker Taker, ordered <-chan *jo
 		<-j.done
 		if j.err != nil {
 			return fmt.Errorf("read %s: %w", p.found.Name, j.err)
+		}
+		if p.taken += len(j.accepted) + len(j.misfits); p.taken > maxRows {
+			return &FileError{File: p.found.Name, Reason: fmt.Sprintf("more than %d rows; deliver it in parts", maxRows)}
 		}
 		if err := taker.Accept(ctx, j.accepted); err != nil {
 			return err

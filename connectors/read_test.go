@@ -134,7 +134,7 @@ func TestMisfits(t *testing.T) {
 		line                int64
 	}{
 		{"a required value missing", "hr/absences.csv", head + ",U1,sick,2026-09-01,,Y\n", "id_number", "MISSING", 2},
-		{"nothing but hyphens in a number", "hr/absences.csv", head + "－-­,U1,sick,2026-09-01,,Y\n", "id_number", "MISSING", 2},
+		{"nothing but hyphens in a number", "hr/absences.csv", head + "－-\u00ad,U1,sick,2026-09-01,,Y\n", "id_number", "MISSING", 2},
 		{"nothing but blanks in a code", "hr/absences.csv", head + id + ",\u200b-,sick,2026-09-01,,Y\n", "uscc", "MISSING", 2},
 		{"a date that does not exist", "hr/absences.csv", head + id + ",U1,sick,2026-02-29,,Y\n", "from", "UNREADABLE", 2},
 		{"a date in another form", "hr/absences.csv", head + id + ",U1,sick,2026/09/01,,Y\n", "from", "UNREADABLE", 2},
@@ -215,8 +215,8 @@ func TestOrder(t *testing.T) {
 
 // What a row means decides its ID: how it is quoted or spaced does not, nor where the columns stand.
 func TestContentID(t *testing.T) {
-	first, _, err1 := read(t, "social/insurance.csv", "id_number,insured_uscc,month\n139721196001010003,U1,202609\n")
-	second, _, err2 := read(t, "social/insurance.csv", "\uFEFFmonth,id_number,insured_uscc\r\n\"202609\", 139721196001010003 ,U1\r\n")
+	first, _, err1 := read(t, "social/insurance.csv", "id_number,insured_uscc,month,b,a\n139721196001010003,U1,202609,2,1\n")
+	second, _, err2 := read(t, "social/insurance.csv", "\uFEFFa,month,id_number,b,insured_uscc\r\n1,\"202609\", 139721196001010003 ,2,U1\r\n")
 	other, _, err3 := read(t, "social/insurance.csv", "id_number,insured_uscc,month\n139721196001010003,U1,202608\n")
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
@@ -262,6 +262,7 @@ func TestProfileErrors(t *testing.T) {
 		{"unknown form", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: dbf, encoding: utf-8}\n", "want csv or ndjson"},
 		{"unknown encoding", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: big5}\n", "want utf-8 or gb18030"},
 		{"unknown field", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: f}]}\n", `no field "f"`},
+		{"a field that nothing fills", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}]}\n", `no column gives the field "died_on"`},
 		{"header twice", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}, {header: h, field: name}]}\n", "stands twice"},
 		{"a subject that no agency sends", "agency: x\nfiles:\n  - {file: a, subject: hub.misfit, form: csv, encoding: utf-8}\n", "no agency sends"},
 	} {

@@ -110,9 +110,9 @@ func (w *worker) split(line string) (flaw *text.Flaw) {
 			w.cells[i] = w.fields[place]
 		}
 	}
-	for i, other := range w.layout.others {
-		if other.Text = w.fields[w.layout.otherPlace[i]]; other.Text != "" {
-			w.others = append(w.others, other)
+	for _, other := range w.layout.others {
+		if text := w.fields[other.place]; text != "" {
+			w.others = append(w.others, schemas.Cell{Column: other.header, Text: text})
 		}
 	}
 	return nil

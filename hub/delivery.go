@@ -21,12 +21,12 @@ type Delivery struct {
 type Outcome string
 
 const (
-	// Open: rows are being taken in, or a crash interrupted it. Its records count for nothing yet;
-	// the next delivery of the same file goes on where it stopped.
+	// Open: rows are being taken in, or something else than the file stopped it: a crash, a full disk, a
+	// signal. Its records count for nothing yet; the next delivery of the same file goes on with them.
 	Open Outcome = "open"
 	// Complete: every row is in the log, accepted or in quarantine.
 	Complete Outcome = "complete"
-	// Failed: the file could not be read. Nothing of it counts; what was delivered earlier under its name stays.
+	// Failed: the file is not what its agency promised, or changed while it was read. Nothing of it counts; what was delivered earlier under its name stays.
 	Failed Outcome = "failed"
 )
 

@@ -21,7 +21,7 @@ type Batch struct {
 }
 
 // Log is an ordered, durable, replayable log of records, in topics and partitions. Records with the
-// same key keep their order. Both implementations pass logtest.
+// same key keep their order. Every implementation passes logtest.
 type Log interface {
 	// Partitions is the number of partitions of a topic, numbered from 0.
 	Partitions(topic string) int

@@ -21,7 +21,6 @@ const MisfitTopic = "hub.misfit"
 const (
 	flushRecords = 16 << 10
 	flushBytes   = 8 << 20
-	maxRows      = 1 << 27 // a file of more is to be split; the tally of equal rows needs some 20 bytes a row
 )
 
 // ErrBusy says that the same file is being delivered already.
@@ -50,12 +49,13 @@ func NewIntake(log Log, deliveries Deliveries, now Clock) *Intake {
 }
 
 // Session is one delivery being taken in. Rows go in through Accept and Quarantine in the order of the
-// file, from one goroutine; Finish or Fail ends it.
+// file, from one goroutine; Finish, Fail or Leave ends it.
 type Session struct {
 	intake   *Intake
 	delivery Delivery
 	receipt  Receipt
-	known    map[schemas.ID]origin // live rows of earlier versions, and rows that a crashed try left
+	known    map[schemas.ID]origin // live rows of earlier versions, and rows that an interrupted try left
+	gone     map[schemas.ID]bool   // rows of earlier versions that the interrupted try took back
 	ordinals tally                 // of equal rows in this file
 	pending  *pending
 	queue    chan *pending // to the writer
@@ -110,7 +110,7 @@ func (s *Session) open(ctx context.Context, agency, file, subject string) error 
 	if err != nil {
 		return err
 	}
-	s.known = map[schemas.ID]origin{}
+	s.known, s.gone = map[schemas.ID]origin{}, map[schemas.ID]bool{}
 	for _, d := range earlier {
 		if d.Outcome == Failed {
 			continue
@@ -162,10 +162,15 @@ func (s *Session) load(ctx context.Context, d Delivery) error {
 			for i := range b.Records {
 				r := &b.Records[i]
 				if r.Op == schemas.Retract {
-					delete(s.known, r.ID)
+					s.forget(r.ID, d.Outcome == Open)
 					continue
 				}
 				o.offset = b.Base + int64(i)
+				if d.Outcome == Open && s.gone[r.ID] { // taken back, and there again
+					delete(s.gone, r.ID)
+					s.known[r.ID] = origin{topic: o.topic, partition: o.partition, offset: o.offset}
+					continue
+				}
 				s.known[r.ID] = o
 			}
 		}
@@ -173,9 +178,16 @@ func (s *Session) load(ctx context.Context, d Delivery) error {
 	return nil
 }
 
+// forget folds a retraction. One that an interrupted try of this delivery made is this delivery's.
+func (s *Session) forget(id schemas.ID, own bool) {
+	if o, ok := s.known[id]; ok && own && !o.own {
+		s.gone[id] = true
+	}
+	delete(s.known, id)
+}
+
 // Accept takes rows of the subject in. Their IDs come as schemas.ContentID; Accept adds the ordinal among
-// equal rows. The records' bytes are the caller's again when it returns. An error is of the log: a
-// delivery that got one can only Fail.
+// equal rows. The records' bytes are the caller's again when it returns. An error is of the log.
 func (s *Session) Accept(ctx context.Context, records []schemas.Record) error {
 	s.receipt.Accepted += int64(len(records))
 	return s.take(ctx, subjectIndex, records)
@@ -190,9 +202,6 @@ func (s *Session) Quarantine(ctx context.Context, misfits []schemas.Record) erro
 func (s *Session) take(ctx context.Context, index uint8, records []schemas.Record) error {
 	topic := s.topic(index)
 	s.receipt.RowsRead += int64(len(records))
-	if s.receipt.RowsRead > maxRows {
-		return fmt.Errorf("%s has more than %d rows: deliver it in parts", s.delivery.File, maxRows)
-	}
 	for i := range records {
 		r := records[i]
 		r.ID = s.identify(r.ID)
@@ -206,7 +215,12 @@ func (s *Session) take(ctx context.Context, index uint8, records []schemas.Recor
 			}
 			continue
 		}
-		s.receipt.Added++
+		if s.gone[r.ID] { // known before the interrupted try took it back
+			delete(s.gone, r.ID)
+			s.receipt.Unchanged++
+		} else {
+			s.receipt.Added++
+		}
 		s.pending.add(topic, s.partition(topic, r.Key), r)
 	}
 	return s.flushFull(ctx)
@@ -241,8 +255,9 @@ func (s *Session) Finish(ctx context.Context, digest string, size int64, unknown
 		err = refused
 	}
 	if err != nil {
-		return s.fail(ctx, err)
+		return s.receipt, err
 	}
+	s.receipt.Retracted += int64(len(s.gone))
 	s.receipt.Outcome, s.receipt.Digest, s.receipt.Bytes = Complete, digest, size
 	s.receipt.UnknownColumns = unknownColumns
 	for _, span := range s.delivery.Spans {
@@ -255,23 +270,23 @@ func (s *Session) Finish(ctx context.Context, digest string, size int64, unknown
 	return s.receipt, s.intake.deliveries.Finish(ctx, s.receipt) // Promise 1: the receipt after the rows
 }
 
-// Fail ends a delivery that could not be read to its end. Nothing of it counts.
+// Fail ends a delivery whose file can't be taken, with a receipt that says why. Nothing of it counts.
 func (s *Session) Fail(ctx context.Context, cause error) (Receipt, error) {
-	defer s.intake.release(s.delivery.File)
-	s.stop() //nolint:errcheck // the cause is what the agency needs to know
-	return s.fail(ctx, cause)
-}
-
-// fail writes a receipt with the error. Should that not be possible either, the delivery stays open
-// and the next one of the file goes on with it.
-func (s *Session) fail(ctx context.Context, cause error) (Receipt, error) {
+	s.Leave()
 	r := &s.receipt
 	r.Outcome, r.Error, r.Finished = Failed, cause.Error(), s.intake.now()
 	r.RowsRead, r.Accepted, r.Quarantined, r.Added, r.Unchanged, r.Retracted = 0, 0, 0, 0, 0, 0
-	if err := s.intake.deliveries.Finish(context.WithoutCancel(ctx), *r); err != nil {
+	if err := s.intake.deliveries.Finish(ctx, *r); err != nil {
 		return *r, fmt.Errorf("%w (and no receipt could be written: %w)", cause, err)
 	}
 	return *r, cause
+}
+
+// Leave ends a delivery that something else than its file stopped: the log, or whoever asked to stop. It
+// stays open as after a crash, and the next delivery of the file goes on with it.
+func (s *Session) Leave() {
+	s.stop() //nolint:errcheck // whoever leaves knows why
+	s.intake.release(s.delivery.File)
 }
 
 // retract appends a retraction for each known row that the file no longer has.
@@ -279,14 +294,14 @@ func (s *Session) retract(ctx context.Context) error {
 	var gone []Position
 	for _, o := range s.known {
 		if !o.seen {
+			if !o.own {
+				s.receipt.Retracted++
+			}
 			gone = append(gone, Position{s.topic(o.topic), int(o.partition), o.offset})
 		}
 	}
 	slices.SortFunc(gone, Position.Compare)
-	return Trace(ctx, s.intake.log, gone, func(p Position, delivery int64, r *schemas.Record) error {
-		if delivery != s.delivery.ID {
-			s.receipt.Retracted++
-		}
+	return Trace(ctx, s.intake.log, gone, func(p Position, _ int64, r *schemas.Record) error {
 		retraction := *r
 		retraction.Op = schemas.Retract
 		s.pending.add(p.Topic, p.Partition, retraction)

@@ -74,6 +74,9 @@ func (d Date) String() string {
 	return fmt.Sprintf("%04d-%02d-%02d", year, month, day)
 }
 
+// MarshalJSON writes the day as text, YYYY-MM-DD. Avro takes the number.
+func (d Date) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil }
+
 // Month is a calendar month as its number YYYYMM, 202609 for September 2026.
 type Month int32
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 
 	"hebian/connectors"
+	"hebian/matcher/rules"
 	"hebian/schemas"
 )
 
@@ -26,7 +28,7 @@ hands over. Rows that can't be taken go to quarantine with file, line, column an
 are no error: the exit code is 0. What a code means: hebian explain CODE.`
 }
 
-func (c *check) Run(ctx context.Context, s streams) error {
+func (c *check) Run(ctx context.Context, s streams) (err error) {
 	asOf, given, err := c.day()
 	if err != nil {
 		return err
@@ -35,42 +37,60 @@ func (c *check) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Out != "" {
-		if err := writable(c.Out); err != nil {
-			return err
-		}
-	}
-	h, close, err := c.house(ctx)
+	h, closeHouse, err := c.house(ctx)
 	if err != nil {
 		return err
 	}
-	defer close()
-	taken, err := h.takeIn(ctx, c.Dir, s)
-	if err != nil {
-		return err
-	}
+	defer func() { err = cmp.Or(err, closeHouse()) }()
 	if !given {
-		if asOf, err = h.lastPayday(ctx, taken.folder); err != nil {
+		if asOf, err = h.lastPayday(ctx, c.Dir); err != nil {
 			return err
 		}
 	}
-	j, err := h.judge(ctx, asOf, config.Parameters)
+	taken, sum, _, err := h.checkFolder(ctx, c.Dir, c.Out, asOf, config.Parameters, s)
 	if err != nil {
 		return err
-	}
-	sum, err := summarize(taken, j)
-	if err != nil {
-		return err
-	}
-	if c.Out != "" {
-		if err := h.write(ctx, c.Out, taken, j, sum); err != nil {
-			return err
-		}
 	}
 	if err := c.print(s.out, sum, func(w io.Writer) { sum.write(w, c.Out) }); err != nil {
 		return err
 	}
 	return taken.verdict(c.Strict)
+}
+
+// checkFolder takes a county folder in, judges, and writes the output if a folder for it is named.
+func (h *house) checkFolder(ctx context.Context, dir, out string, asOf schemas.Date, p rules.Parameters, s streams) (taken, *summary, judgement, error) {
+	fail := func(err error) (taken, *summary, judgement, error) { return taken{}, nil, judgement{}, err }
+	if out != "" {
+		if err := writable(out); err != nil {
+			return fail(err)
+		}
+	}
+	t, err := h.takeIn(ctx, dir, s)
+	if err != nil {
+		return fail(err)
+	}
+	counts, err := h.counting(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	j, err := h.judge(ctx, counts, asOf, p)
+	if err != nil {
+		return fail(err)
+	}
+	sum, err := summarize(t, counts, j)
+	if err != nil {
+		return fail(err)
+	}
+	if out != "" {
+		if err := h.write(ctx, out, t, counts, j, sum); err != nil {
+			return fail(err)
+		}
+	}
+	// After the files: should they not be written, what is new stays new.
+	if err := h.findings.Change(ctx, j.opened, j.refreshed, j.closed); err != nil {
+		return fail(err)
+	}
+	return t, sum, j, nil
 }
 
 // day reads --as-of, if it is given.
@@ -85,23 +105,22 @@ func (c *check) day() (day schemas.Date, given bool, err error) {
 }
 
 // house opens the data folder, a temporary one if none was named.
-func (c *check) house(ctx context.Context) (h *house, close func(), err error) {
+func (c *check) house(ctx context.Context) (h *house, closeHouse func() error, err error) {
 	if c.Data == "" {
-		h, remove, err := openTemporary(ctx)
-		return h, func() { h.close(); remove() }, err
+		return openTemporary(ctx)
 	}
 	h, err = openHouse(ctx, c.Data)
-	return h, func() { h.close() }, err
+	return h, h.close, err
 }
 
 // lastPayday is the last day of the newest month that a payroll file of the folder, or one delivered
 // before, has in its name.
-func (h *house) lastPayday(ctx context.Context, folder connectors.Folder) (schemas.Date, error) {
-	var newest schemas.Month
-	for _, found := range folder.Found {
-		newest = max(newest, found.Month)
-	}
+func (h *house) lastPayday(ctx context.Context, dir string) (schemas.Date, error) {
 	profiles, err := connectors.Profiles()
+	if err != nil {
+		return 0, err
+	}
+	folder, err := connectors.Scan(dir, profiles)
 	if err != nil {
 		return 0, err
 	}
@@ -109,10 +128,13 @@ func (h *house) lastPayday(ctx context.Context, folder connectors.Folder) (schem
 	if err != nil {
 		return 0, err
 	}
+	var newest schemas.Month
+	for _, found := range folder.Found {
+		newest = max(newest, found.Month)
+	}
 	for _, file := range counts {
-		if _, month := connectors.Describe(profiles, file); month > newest {
-			newest = month
-		}
+		_, month := connectors.Describe(profiles, file)
+		newest = max(newest, month)
 	}
 	if newest == 0 {
 		return 0, usageError("there is no payroll file to tell the day to judge by: name it with --as-of YYYY-MM-DD")

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/goccy/go-yaml"
@@ -27,10 +29,10 @@ func readConfig(path string) (config, error) {
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return c, nil
-	}
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); err != nil {
+	switch err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); {
+	case errors.Is(err, io.EOF) || len(bytes.TrimSpace(text)) == 0: // nothing, or comments only
+		return defaultConfig(), nil
+	case err != nil:
 		return c, usageError(fmt.Sprintf("configuration %s: %s", path, yaml.FormatError(err, false, true)))
 	}
 	if err := c.Parameters.Check(); err != nil {

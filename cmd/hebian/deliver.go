@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,12 @@ type deliver struct {
 	format
 }
 
-func (c *deliver) Run(ctx context.Context, s streams) error {
+func (c *deliver) Run(ctx context.Context, s streams) (err error) {
 	h, err := openHouse(ctx, c.Data)
 	if err != nil {
 		return err
 	}
-	defer h.close()
+	defer func() { err = cmp.Or(err, h.close()) }()
 	taken, err := h.takeIn(ctx, c.Dir, s)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"fmt"
@@ -24,10 +25,9 @@ type demo struct {
 // examples is how many flags and explained persons the demo shows.
 const examples = 5
 
-func (c *demo) Run(ctx context.Context, s streams) error {
+func (c *demo) Run(ctx context.Context, s streams) (err error) {
 	dir := c.Out
 	if dir == "" {
-		var err error
 		if dir, err = os.MkdirTemp("", "hebian-demo-"); err != nil {
 			return fmt.Errorf("make a folder for the demo: %w", err)
 		}
@@ -44,24 +44,10 @@ func (c *demo) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	defer h.close()
+	defer func() { err = cmp.Or(err, h.close()) }()
 	out := filepath.Join(dir, "out")
-	if err := writable(out); err != nil {
-		return err
-	}
-	taken, err := h.takeIn(ctx, filepath.Join(dir, "in"), s)
+	_, sum, j, err := h.checkFolder(ctx, filepath.Join(dir, "in"), out, made.AsOf, defaultConfig().Parameters, s)
 	if err != nil {
-		return err
-	}
-	j, err := h.judge(ctx, made.AsOf, rules.Defaults())
-	if err != nil {
-		return err
-	}
-	sum, err := summarize(taken, j)
-	if err != nil {
-		return err
-	}
-	if err := h.write(ctx, out, taken, j, sum); err != nil {
 		return err
 	}
 	sum.write(s.out, out)
@@ -139,8 +125,8 @@ func readCSV(path string) ([][]string, error) {
 	}
 	defer file.Close()
 	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil || len(rows) == 0 {
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return rows[1:], nil
+	return rows[min(1, len(rows)):], nil
 }

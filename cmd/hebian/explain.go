@@ -23,8 +23,8 @@ type explain struct {
 
 // explanation is what there is to say of a code.
 type explanation struct {
-	Kind string `json:"kind"` // flag or quarantine
-	rules.Text
+	Kind       string `json:"kind" yaml:"kind"` // flag or quarantine
+	rules.Text `yaml:",inline"`
 }
 
 func (c *explain) Run(ctx context.Context, s streams) error {

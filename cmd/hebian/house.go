@@ -15,6 +15,7 @@ import (
 	"hebian/hub"
 	"hebian/hub/sqldb"
 	"hebian/hub/sqllog"
+	findingdb "hebian/matcher/sqldb"
 	"hebian/schemas"
 )
 
@@ -26,6 +27,7 @@ type house struct {
 	log        hub.Log
 	deliveries hub.Deliveries
 	intake     *hub.Intake
+	findings   *findingdb.Findings
 	schemaIDs  map[string]uint32
 }
 
@@ -63,23 +65,24 @@ func (h *house) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if h.findings, err = findingdb.Open(ctx, h.db.DB); err != nil {
+		return err
+	}
 	h.deliveries = sqldb.Deliveries{DB: h.db}
 	h.intake = hub.NewIntake(h.log, h.deliveries, time.Now)
 	return nil
 }
 
-// openTemporary opens a data folder that close removes.
-func openTemporary(ctx context.Context) (h *house, remove func(), err error) {
+// openTemporary opens a data folder that closing removes.
+func openTemporary(ctx context.Context) (h *house, closeHouse func() error, err error) {
 	dir, err := os.MkdirTemp("", "hebian-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("make temporary data folder: %w", err)
 	}
-	remove = func() { os.RemoveAll(dir) } //nolint:errcheck // what is left lies in the system's folder for such things
 	if h, err = openHouse(ctx, dir); err != nil {
-		remove()
-		return nil, nil, err
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return h, remove, nil
+	return h, func() error { return errors.Join(h.close(), os.RemoveAll(dir)) }, nil
 }
 
 func (h *house) close() error {
@@ -101,8 +104,13 @@ func (h *house) deliver(ctx context.Context, door *connectors.Door, found connec
 		return hub.Receipt{}, err
 	}
 	reading, err := door.Read(ctx, found, session)
-	if err != nil {
+	var fileErr *connectors.FileError
+	switch {
+	case errors.As(err, &fileErr), errors.Is(err, connectors.ErrChanged):
 		return session.Fail(ctx, err)
+	case err != nil:
+		session.Leave()
+		return hub.Receipt{}, err
 	}
 	return session.Finish(ctx, reading.Digest, reading.Bytes, reading.UnknownColumns)
 }
@@ -127,7 +135,7 @@ func lock(path string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock data folder: %w", err)
 	}
-	if err := file.Truncate(0); err == nil {
+	if err = file.Truncate(0); err == nil {
 		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"hebian/hub"
 	"hebian/matcher"
 	"hebian/matcher/rules"
-	"hebian/matcher/sqldb"
 	"hebian/matcher/state"
 	"hebian/schemas"
 )
@@ -72,13 +71,9 @@ func (h *house) fold(ctx context.Context, counts map[int64]string) (*state.State
 	return s, group.Wait()
 }
 
-// judge folds the log, judges as of a day, keeps the findings and finds their evidence. In a one-shot
-// check everything that will come has come.
-func (h *house) judge(ctx context.Context, asOf schemas.Date, p rules.Parameters) (judgement, error) {
-	counts, err := h.counting(ctx)
-	if err != nil {
-		return judgement{}, err
-	}
+// judge folds the log, judges as of a day, compares with the findings kept and finds the evidence. In a
+// one-shot check everything that will come has come.
+func (h *house) judge(ctx context.Context, counts map[int64]string, asOf schemas.Date, p rules.Parameters) (judgement, error) {
 	s, err := h.fold(ctx, counts)
 	if err != nil {
 		return judgement{}, fmt.Errorf("fold the log: %w", err)
@@ -87,18 +82,11 @@ func (h *house) judge(ctx context.Context, asOf schemas.Date, p rules.Parameters
 	if j.Result, err = matcher.Judge(ctx, s, asOf, p, matcher.AllComplete{}); err != nil {
 		return j, err
 	}
-	findings, err := sqldb.Open(ctx, h.db.DB)
-	if err != nil {
-		return j, err
-	}
-	before, err := findings.Load(ctx)
+	before, err := h.findings.Load(ctx)
 	if err != nil {
 		return j, err
 	}
 	j.opened, j.refreshed, j.closed = matcher.Difference(before, j.Findings)
-	if err := findings.Change(ctx, j.opened, j.refreshed, j.closed); err != nil {
-		return j, err
-	}
 	return j, h.trace(ctx, &j, counts)
 }
 

@@ -34,13 +34,14 @@ type commands struct {
 	Version    version         `cmd:"" help:"Say which build this is."`
 }
 
-// streams are where a command reads and writes, so that tests can stand in.
+// streams are where a command writes, so that tests can stand in.
 type streams struct {
 	out, err io.Writer
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -69,6 +70,9 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitUsage
 	}
 	err = command.Run()
+	if err != nil && ctx.Err() != nil {
+		err = errInterrupted
+	}
 	var usage usageError
 	var unreadable unreadableError
 	switch {
@@ -84,6 +88,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	fmt.Fprintf(s.err, "hebian: %v\n", err)
 	return code
 }
+
+// errInterrupted says that somebody asked to stop. What was taken in so far is not lost.
+var errInterrupted = errors.New("interrupted; run the same command again to go on")
 
 // usageError is a wrong command line.
 type usageError string

@@ -123,7 +123,7 @@ func TestSimulated(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(o), func(t *testing.T) {
 			dir, out := t.TempDir(), t.TempDir()
-			mustRun(t, "simulate", "--out", dir, "--persons", fmt.Sprint(o.Persons), "--seed", fmt.Sprint(o.Seed), "--months", fmt.Sprint(o.Months), "--as-of", o.AsOf.String())
+			mustRun(t, "simulate", "--out", dir, "--persons", fmt.Sprint(o.Persons), "--seed", fmt.Sprint(o.Seed), "--months", fmt.Sprint(o.Months), "--month", o.AsOf.String())
 			mustRun(t, "check", filepath.Join(dir, "in"), "--out", out)
 			equalFiles(t, filepath.Join(dir, "wrongs.csv"), filepath.Join(out, "flags.csv"))
 			equalFiles(t, filepath.Join(dir, "quarantine.csv"), filepath.Join(out, "quarantine.csv"))

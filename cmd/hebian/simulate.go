@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -15,7 +16,7 @@ type simulateCommand struct {
 	Persons int    `default:"2000" help:"Persons on the books."`
 	Seed    uint64 `default:"1" help:"Another seed, another county."`
 	Months  int    `default:"3" help:"Payroll months."`
-	AsOf    string `name:"as-of" default:"202609" placeholder:"YYYYMM" help:"Newest payroll month."`
+	Month   string `default:"202609" placeholder:"YYYYMM" help:"Newest payroll month."`
 	format
 }
 
@@ -25,9 +26,9 @@ only look wrong. All persons and units are made up; their numbers use division c
 }
 
 func (c *simulateCommand) Run(ctx context.Context, s streams) error {
-	month, ok := schemas.ParseMonth(c.AsOf)
+	month, ok := schemas.ParseMonth(c.Month)
 	if !ok {
-		return usageError(fmt.Sprintf("--as-of is %q, want a month YYYYMM", c.AsOf))
+		return usageError(fmt.Sprintf("--month is %q, want YYYYMM", c.Month))
 	}
 	options := simulate.Options{Persons: c.Persons, Seed: c.Seed, Months: c.Months, AsOf: month}
 	made, err := makeUp(ctx, c.Out, options, s)
@@ -46,5 +47,9 @@ func (c *simulateCommand) Run(ctx context.Context, s streams) error {
 func makeUp(ctx context.Context, dir string, o simulate.Options, s streams) (simulate.Summary, error) {
 	bar := newBar(s.err, int64(o.Persons), "simulating", false)
 	defer bar.end()
-	return simulate.Write(ctx, dir, o, func(done, _ int64) { bar.set(done) })
+	made, err := simulate.Write(ctx, dir, o, func(done, _ int64) { bar.set(done) })
+	if errors.Is(err, simulate.ErrOptions) {
+		return made, usageError(err.Error())
+	}
+	return made, err
 }

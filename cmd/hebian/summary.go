@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"hebian/connectors"
 	"hebian/hub"
 	"hebian/matcher/rules"
 )
@@ -64,14 +65,16 @@ type unknownColumns struct {
 	Columns []string `json:"columns"`
 }
 
-func summarize(t taken, j judgement) (*summary, error) {
+func summarize(t taken, counts map[int64]string, j judgement) (*summary, error) {
 	texts, err := rules.Texts()
 	if err != nil {
 		return nil, err
 	}
-	sum := &summary{
-		AsOf: j.AsOf.String(), Parameters: j.Parameters, Files: len(t.receipts), Flags: len(j.Findings),
-		Opened: len(j.opened), Refreshed: len(j.refreshed), Closed: len(j.closed), Warnings: j.Warnings, UnknownFiles: t.folder.Unknown,
+	sum := &summary{ // empty lists are lists in JSON, too
+		Months: []string{}, Rules: []ruleCount{}, Explained: []explainedCount{}, Failed: []failedFile{}, Missing: []missingFile{},
+		UnknownColumns: []unknownColumns{},
+		AsOf:           j.AsOf.String(), Parameters: j.Parameters, Files: len(t.receipts), Flags: len(j.Findings),
+		Opened: len(j.opened), Refreshed: len(j.refreshed), Closed: len(j.closed), Warnings: append([]string{}, j.Warnings...), UnknownFiles: append([]string{}, t.folder.Unknown...),
 	}
 	for _, m := range j.Months {
 		sum.Months = append(sum.Months, m.String())
@@ -80,7 +83,9 @@ func summarize(t taken, j judgement) (*summary, error) {
 		sum.addReceipt(r)
 	}
 	for _, file := range t.folder.Missing {
-		sum.Missing = append(sum.Missing, missingFile{file.Path, leaning(file.Subject)})
+		if !deliveredBefore(file, counts) {
+			sum.Missing = append(sum.Missing, missingFile{strings.ReplaceAll(file.Path, "{month}", "YYYYMM"), leaning(file.Subject)})
+		}
 	}
 	for _, text := range texts {
 		n := ruleCount{Code: text.Code, Label: text.Label, Severity: text.Severity}
@@ -91,6 +96,16 @@ func summarize(t taken, j judgement) (*summary, error) {
 	}
 	sum.countExplained(j.Explained)
 	return sum, nil
+}
+
+// deliveredBefore says whether a file is in the log already, from an earlier run on the data folder.
+func deliveredBefore(file *connectors.File, counts map[int64]string) bool {
+	for _, name := range counts {
+		if _, ok := file.Match(name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func (sum *summary) addReceipt(r hub.Receipt) {

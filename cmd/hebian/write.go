@@ -34,7 +34,7 @@ func writable(dir string) error {
 }
 
 // write writes the five output files, each whole or not at all.
-func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum *summary) error {
+func (h *house) write(ctx context.Context, dir string, t taken, counts map[int64]string, j judgement, sum *summary) error {
 	for _, file := range []struct {
 		name  string
 		write func(*bufio.Writer) error
@@ -42,7 +42,7 @@ func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum
 		{"flags.csv", func(w *bufio.Writer) error { return writeFlags(w, j) }},
 		{"flags.ndjson", func(w *bufio.Writer) error { return writeFlagLines(w, j) }},
 		{"quarantine.csv", func(w *bufio.Writer) error { return writeCounts(w, t.receipts) }},
-		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, t.receipts) }},
+		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, counts, t.receipts) }},
 		{"summary.json", func(w *bufio.Writer) error { return format{"json"}.print(w, sum, nil) }},
 	} {
 		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
@@ -181,8 +181,8 @@ type misfitLine struct {
 }
 
 // writeMisfits writes the rows in quarantine of the files delivered, by file and line.
-func (h *house) writeMisfits(ctx context.Context, w *bufio.Writer, receipts []hub.Receipt) error {
-	at, err := h.misfits(ctx, receipts)
+func (h *house) writeMisfits(ctx context.Context, w *bufio.Writer, counts map[int64]string, receipts []hub.Receipt) error {
+	at, err := h.misfits(ctx, counts, receipts)
 	if err != nil {
 		return err
 	}
@@ -208,11 +208,7 @@ func (h *house) writeMisfits(ctx context.Context, w *bufio.Writer, receipts []hu
 }
 
 // misfits finds where the rows in quarantine of the files delivered lie, in order of file and line.
-func (h *house) misfits(ctx context.Context, receipts []hub.Receipt) ([]hub.Position, error) {
-	counts, err := h.counting(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (h *house) misfits(ctx context.Context, counts map[int64]string, receipts []hub.Receipt) ([]hub.Position, error) {
 	wanted := map[string]bool{}
 	for _, r := range receipts {
 		wanted[r.File] = r.Outcome == hub.Complete

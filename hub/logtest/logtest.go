@@ -125,16 +125,22 @@ func concurrent(t *testing.T, open Open) {
 			}
 		})
 	}
-	wg.Go(func() {
-		var b hub.Batch
-		for at := int64(0); at < writers*rounds*run; at += int64(len(b.Records)) {
-			if err := log.Read(t.Context(), "single", 0, at, &b); err != nil {
-				t.Error(err)
-				return
-			}
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	var b hub.Batch
+	for at, writing := int64(0), true; writing; at += int64(len(b.Records)) {
+		select { // a reader beside the writers, until they are done
+		case <-done:
+			writing = false
+		default:
 		}
-	})
-	wg.Wait()
+		if err := log.Read(t.Context(), "single", 0, at, &b); err != nil {
+			t.Fatal(err)
+		}
+	}
 	seen := map[schemas.ID]bool{}
 	for _, r := range readAll(t, log, "single", 0, 0) {
 		seen[r.ID] = true

@@ -1,6 +1,7 @@
 package sqldb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -112,9 +113,13 @@ func (db Deliveries) Finish(ctx context.Context, r hub.Receipt) error {
 		return fmt.Errorf("write receipt of %s: %w", r.File, err)
 	}
 	err = db.transact(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `UPDATE deliveries SET finished = ?, outcome = ?, receipt = ? WHERE id = ? AND outcome = ?`,
-			timestamp(r.Finished), r.Outcome, string(text), r.Delivery, hub.Open); err != nil {
+		result, err := tx.ExecContext(ctx, `UPDATE deliveries SET finished = ?, outcome = ?, receipt = ? WHERE id = ? AND outcome = ?`,
+			timestamp(r.Finished), r.Outcome, string(text), r.Delivery, hub.Open)
+		if err != nil {
 			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			return cmp.Or(err, fmt.Errorf("delivery %d is not open", r.Delivery))
 		}
 		for _, s := range r.Spans {
 			if _, err := tx.ExecContext(ctx, `UPDATE spans SET next = ? WHERE delivery = ? AND topic = ? AND part = ?`,

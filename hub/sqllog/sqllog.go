@@ -7,7 +7,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"hebian/hub"
@@ -34,24 +36,38 @@ type place struct {
 }
 
 // Open gives the log of a database. The topics named have one partition; the others have as many as
-// the database was made with.
+// the database was made with. Which topics those are can't change: keys would change places.
 func Open(ctx context.Context, db *sql.DB, singleTopics ...string) (*Log, error) {
-	if _, err := db.ExecContext(ctx, `INSERT OR IGNORE INTO settings (name, value) VALUES ('partitions', ?)`, strconv.Itoa(Partitions)); err != nil {
+	partitions, err := setting(ctx, db, "partitions", strconv.Itoa(Partitions))
+	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	var text string
-	if err := db.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = 'partitions'`).Scan(&text); err != nil {
-		return nil, fmt.Errorf("open log: read number of partitions: %w", err)
-	}
-	n, err := strconv.Atoi(text)
+	n, err := strconv.Atoi(partitions)
 	if err != nil || n < 1 {
-		return nil, fmt.Errorf("open log: number of partitions is %q", text)
+		return nil, fmt.Errorf("open log: number of partitions is %q", partitions)
+	}
+	single := strings.Join(slices.Sorted(slices.Values(singleTopics)), " ")
+	made, err := setting(ctx, db, "single_topics", single)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	if made != single {
+		return nil, fmt.Errorf("open log: it was made by another version, with one partition for %q instead of %q", made, single)
 	}
 	l := &Log{db: db, single: map[string]bool{}, partitions: n, next: map[place]int64{}}
 	for _, topic := range singleTopics {
 		l.single[topic] = true
 	}
 	return l, nil
+}
+
+// setting reads a setting of the data folder, written down the first time it is asked for.
+func setting(ctx context.Context, db *sql.DB, name, value string) (string, error) {
+	if _, err := db.ExecContext(ctx, `INSERT OR IGNORE INTO settings (name, value) VALUES (?, ?)`, name, value); err != nil {
+		return "", err
+	}
+	err := db.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, name).Scan(&value)
+	return value, err
 }
 
 // Partitions is the number of partitions of a topic.

@@ -33,6 +33,14 @@ func openDB(t *testing.T, dir string) (*sqllog.Log, *sqldb.DB) {
 	return log, db
 }
 
+// Another set of topics with one partition would put keys elsewhere.
+func TestOtherTopics(t *testing.T) {
+	_, db := openDB(t, t.TempDir())
+	if _, err := sqllog.Open(t.Context(), db.DB, "single", "other"); err == nil || !strings.Contains(err.Error(), "another version") {
+		t.Errorf("Open with other single topics gave %v, want it to name another version", err)
+	}
+}
+
 // A flipped bit anywhere in a batch is found, never handed on.
 func TestDamage(t *testing.T) {
 	log, db := openDB(t, t.TempDir())

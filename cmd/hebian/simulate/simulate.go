@@ -45,29 +45,34 @@ type Flag struct{ Code, Person, Unit, Month, Detail string }
 
 // FileCount says how many rows of a file are to be taken and to be refused.
 type FileCount struct {
-	File                        string
-	Read, Accepted, Quarantined int64
+	File        string `json:"file"`
+	Read        int64  `json:"rows_read"`
+	Accepted    int64  `json:"accepted"`
+	Quarantined int64  `json:"quarantined"`
 }
 
 // CodeCount is the number of expected findings of a code.
 type CodeCount struct {
-	Code  string
-	Count int
+	Code  string `json:"code"`
+	Count int    `json:"count"`
 }
 
 // Summary says what was made up.
 type Summary struct {
-	AsOf      schemas.Date
-	Persons   int
-	Units     int // live and former ones
-	Wrong     int // persons with a finding
-	Explained int // persons who only look wrong
-	Rows      int64
-	PayLines  int64
-	Bytes     int64       // in in/
-	Flags     []CodeCount // sorted by code
-	Files     []FileCount // sorted by file
+	AsOf      schemas.Date `json:"as_of"`
+	Persons   int          `json:"persons"`
+	Units     int          `json:"units"`     // live and former ones
+	Wrong     int          `json:"wrong"`     // persons with a finding
+	Explained int          `json:"explained"` // persons who only look wrong
+	Rows      int64        `json:"rows"`
+	PayLines  int64        `json:"pay_lines"`
+	Bytes     int64        `json:"bytes"` // in in/
+	Flags     []CodeCount  `json:"flags"` // sorted by code
+	Files     []FileCount  `json:"files"` // sorted by file
 }
+
+// ErrOptions says that no county can be made up as the options ask.
+var ErrOptions = errors.New("simulate")
 
 // ErrNotEmpty says that the folder to write to has something in it.
 var ErrNotEmpty = errors.New("folder is not empty; name a new one")
@@ -78,7 +83,7 @@ var ErrNotEmpty = errors.New("folder is not empty; name a new one")
 // progress, when not nil, hears now and then how many of the persons are written.
 func Write(ctx context.Context, dir string, o Options, progress func(done, total int64)) (Summary, error) {
 	if err := o.check(); err != nil {
-		return Summary{}, fmt.Errorf("simulate: %w", err)
+		return Summary{}, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	if err := makeEmpty(dir); err != nil {
 		return Summary{}, fmt.Errorf("simulate into %s: %w", dir, err)
