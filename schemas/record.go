@@ -55,7 +55,7 @@ type Row interface {
 	Key() string
 }
 
-// Reason says why a row is in quarantine. The codes are stable; README and docs list them.
+// Reason says why a row is in quarantine. The codes are stable; hebian explain lists them.
 type Reason string
 
 // The reasons for quarantine.

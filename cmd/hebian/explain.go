@@ -56,7 +56,7 @@ func (e explanation) write(w io.Writer) {
 	if e.Severity != "" {
 		fmt.Fprintf(w, "\nSeverity: %s. First to act: %s.\n", e.Severity, e.Owner)
 	}
-	fmt.Fprintf(w, "\nBefore you act: %s\n", e.Check)
+	fmt.Fprintf(w, "\n处理之前：%s\nBefore you act: %s\n", e.CheckZH, e.CheckEN)
 }
 
 func explanations() ([]explanation, error) {

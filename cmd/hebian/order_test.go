@@ -175,7 +175,7 @@ func TestExplain(t *testing.T) {
 			t.Errorf("the list lacks %s %s", e.Code, e.Label)
 		}
 		code, out, errs := hebian(t, "explain", strings.ToLower(e.Code))
-		if code != 0 || !strings.Contains(out, e.ZH) || !strings.Contains(out, e.EN) || !strings.Contains(out, e.Check) {
+		if code != 0 || !strings.Contains(out, e.ZH) || !strings.Contains(out, e.EN) || !strings.Contains(out, e.CheckZH) || !strings.Contains(out, e.CheckEN) {
 			t.Errorf("explain %s: exit code %d\n%s%s", e.Code, code, out, errs)
 		}
 	}

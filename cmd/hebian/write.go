@@ -113,6 +113,7 @@ type flagLine struct {
 	Severity     string           `json:"severity"`
 	Owner        string           `json:"owner"`
 	Meaning      string           `json:"meaning"`
+	Check        string           `json:"check"` // before anybody acts
 	AsOf         string           `json:"as_of"`
 	RuleVersion  int              `json:"rule_version"`
 	Parameters   rules.Parameters `json:"parameters"`
@@ -136,7 +137,7 @@ func writeFlagLines(w *bufio.Writer, j judgement) error {
 		text := texts[f.Code]
 		line := flagLine{
 			Code: f.Code, Person: string(f.Person), Unit: string(f.Unit), Month: monthText(f.Month), Detail: f.Detail,
-			Label: text.Label, Severity: text.Severity, Owner: text.Owner, Meaning: text.ZH,
+			Label: text.Label, Severity: text.Severity, Owner: text.Owner, Meaning: text.ZH, Check: text.CheckZH,
 			AsOf: f.AsOf.String(), RuleVersion: f.Version, Parameters: f.Parameters, Provisional: f.Provisional, EvidenceRows: f.Rows,
 		}
 		for _, ref := range f.Evidence {

@@ -19,10 +19,11 @@ type Text struct {
 	Owner    string `yaml:"owner" json:"owner"`       // office that acts first
 	ZH       string `yaml:"zh" json:"zh"`
 	EN       string `yaml:"en" json:"en"`
-	Check    string `yaml:"check" json:"check"` // what may look like it and is none
+	CheckZH  string `yaml:"check_zh" json:"check_zh"` // what to look at before acting: what may look like it and is none
+	CheckEN  string `yaml:"check_en" json:"check_en"`
 }
 
-// Texts gives the words for every rule's code, gravest first.
+// Texts gives the words for every rule's code, in the order of a case list.
 var Texts = sync.OnceValues(func() ([]Text, error) {
 	var all []Text
 	if err := yaml.UnmarshalWithOptions(texts, &all, yaml.Strict()); err != nil {
