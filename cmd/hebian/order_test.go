@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -202,6 +203,37 @@ func TestDeliverPrintsReceipts(t *testing.T) {
 	for output, says := range map[string]string{"yaml": "file: finance/payroll-202609.csv", "table": "rows read"} {
 		if code, out, _ := hebian(t, "deliver", filepath.Join(county, "a", "in"), "--data", data, "-o", output); code != 0 || !strings.Contains(out, says) {
 			t.Errorf("-o %s: exit code %d, does not say %q:\n%s", output, code, says, out)
+		}
+	}
+}
+
+// The script for bash completes commands, flags and the values of a set.
+func TestBashCompletion(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash to try it with")
+	}
+	_, script, _ := hebian(t, "completion", "bash")
+	for _, test := range []struct {
+		words string
+		want  string
+	}{
+		{"hebian che", "check"},
+		{"hebian check --as", "--as-of"},
+		{"hebian check -o j", "json"},
+		{"hebian check --output y", "yaml"},
+		{"hebian completion f", "fish"},
+	} {
+		words := strings.Fields(test.words)
+		try := fmt.Sprintf("%s\nCOMP_WORDS=(%s) COMP_CWORD=%d\n_hebian\nprintf '%%s\\n' \"${COMPREPLY[@]}\"\n", script, test.words, len(words)-1)
+		out, err := exec.CommandContext(t.Context(), bash, "-c", try).CombinedOutput()
+		if err != nil || strings.TrimSpace(string(out)) != test.want {
+			t.Errorf("%q completes to %q, %v; want %q", test.words, out, err, test.want)
+		}
+	}
+	for _, shell := range []string{"zsh", "fish"} {
+		if code, out, _ := hebian(t, "completion", shell); code != 0 || !strings.Contains(out, "simulate") || !strings.Contains(out, "json yaml") {
+			t.Errorf("the script for %s lacks commands or values:\n%s", shell, out)
 		}
 	}
 }
