@@ -20,10 +20,10 @@ func badIdentity() Rule {
 				rows[at] = append(rows[at], m.Ref)
 			}
 			for at, refs := range rows {
-				p.cite(refs...)
-				p.flag(0, 0)
-				f := &p.findings[len(p.findings)-1]
+				f := p.county.finding(p.rule, 0, 0)
 				f.Person, f.Detail = at.number, at.file
+				p.cite(refs...)
+				p.find(f)
 			}
 		},
 	}

@@ -23,7 +23,7 @@ type Finding struct {
 	Provisional bool // a source that the rule needs is not complete yet
 
 	// Evidence is the rows that the finding stands on, in the order of the log; where they are more
-	// than MaxEvidence, the first of them. Rows is how many there are.
+	// than MaxEvidence, some of them. Rows is how many there are.
 	Evidence []state.Ref
 	Rows     int
 }

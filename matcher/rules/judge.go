@@ -66,8 +66,7 @@ func Verdict(judges ...*Judge) ([]Finding, []Explanation) {
 		explained = append(explained, j.person.explained...)
 		for use, u := range j.person.uses {
 			if sum := uses[use]; sum != nil {
-				sum.n += u.n
-				sum.add(u.rows...)
+				sum.join(u)
 			} else {
 				uses[use] = u
 			}
@@ -97,9 +96,13 @@ func (j *Judge) overuses(uses map[Use]*used) []Finding {
 			if use.Code != r.Code || u.n <= limit.n {
 				continue
 			}
-			u.add(limit.rows...)
 			f := c.finding(r, use.Unit, use.Month)
-			f.Detail, f.Evidence, f.Rows = use.Detail, u.rows, u.total
+			f.Detail, f.Rows = use.Detail, u.total+len(limit.rows)
+			// The limit comes first, for it says what all the others are held against.
+			slices.Sort(limit.rows)
+			f.Evidence = slices.Concat(limit.rows, u.rows)
+			f.Evidence = f.Evidence[:min(len(f.Evidence), MaxEvidence)]
+			slices.Sort(f.Evidence)
 			findings = append(findings, f)
 		}
 	}
@@ -118,12 +121,17 @@ type verdict struct {
 // cite names rows that the next flag, or use, stands on.
 func (v *verdict) cite(rows ...state.Ref) { v.cited = append(v.cited, rows...) }
 
-// flag says that something at the unit does not fit. 0 is no unit, or no month.
+// flag says that something about the person does not fit. 0 is no unit, or no month.
 func (p *Person) flag(u state.Unit, m schemas.Month) {
-	slices.Sort(p.cited)
-	rows := slices.Compact(p.cited)
 	f := p.county.finding(p.rule, u, m)
 	f.Person = schemas.IDNumber(p.Key.String())
+	p.find(f)
+}
+
+// find keeps a finding with the rows cited.
+func (p *Person) find(f Finding) {
+	slices.Sort(p.cited)
+	rows := slices.Compact(p.cited)
 	f.Evidence, f.Rows = slices.Clone(rows[:min(len(rows), MaxEvidence)]), len(rows)
 	p.findings = append(p.findings, f)
 	p.cited = p.cited[:0]
@@ -163,9 +171,15 @@ type used struct {
 	total int
 }
 
+func (u *used) join(o *used) {
+	total := u.total + o.total
+	u.add(o.rows...)
+	u.n, u.total = u.n+o.n, total
+}
+
 func (u *used) add(rows ...state.Ref) {
+	u.total += len(rows)
 	for _, row := range rows {
-		u.total++
 		at, _ := slices.BinarySearch(u.rows, row)
 		if at == MaxEvidence {
 			continue

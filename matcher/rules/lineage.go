@@ -73,6 +73,10 @@ func (s *Successions) turnsOf(day []state.Succession) []turn {
 			w.next[from] = append(w.next[from], s.nodeOf(row.To))
 		}
 	}
+	for _, node := range leaving {
+		slices.Sort(w.next[node])
+		w.next[node] = slices.Compact(w.next[node]) // rows may say the same twice
+	}
 	var turns []turn
 	for _, node := range leaving {
 		w.steps, w.rests = 0, nil
@@ -183,7 +187,7 @@ func (l *Lineage) union(nodes []int32) []state.Unit {
 }
 
 // Canon gives the units that u has become, in order: none if it has ended, itself if nothing
-// happened.
+// happened. Nobody may write to it.
 func (l *Lineage) Canon(u state.Unit) []state.Unit {
 	if n := l.successions.node[u]; n != 0 {
 		return l.canon[n-1]

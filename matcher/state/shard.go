@@ -101,8 +101,8 @@ func (s *Shard) Len() int { return len(s.whose) }
 // Key is the i-th person; 0 for a number that gives no key.
 func (s *Shard) Key(i int) ident.Key { return s.whose[i].key }
 
-// RegularMonths calls fn for each service month with regular pay lines of persons, except those
-// whom born finds born too late to be one.
+// RegularMonths calls fn for each service month with regular pay lines of persons. Who is unborn is
+// none.
 func (s *Shard) RegularMonths(unborn func(ident.Key) bool, fn func(schemas.Month)) {
 	late := map[schemas.Month]int64{}
 	for i, w := range s.whose {

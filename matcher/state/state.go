@@ -91,14 +91,6 @@ func (s *State) Freeze() (thaw func()) {
 // Shards are the persons, by partition.
 func (s *State) Shards() []*Shard { return s.shards }
 
-// File is the file that a row came with.
-func (s *State) File(ref Ref) string {
-	if ref.topic() >= topicInstitution {
-		return s.units.words.fileOf(ref)
-	}
-	return s.shards[ref.Partition()].words.fileOf(ref)
-}
-
 // Unit is a unit's code as a number. Numbers hold for one judgement and follow the order of the
 // codes, so that the smallest number is the smallest code. 0 is no unit.
 type Unit uint32

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hebian/hub"
 	"hebian/matcher/matchertest"
 	"hebian/matcher/state"
@@ -36,8 +38,8 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-// TestFile: batches of several files lie among each other, and come in any order.
-func TestFile(t *testing.T) {
+// TestMentionsNameTheirFile: batches of several files lie among each other, and come in any order.
+func TestMentionsNameTheirFile(t *testing.T) {
 	s, err := state.New(1)
 	if err != nil {
 		t.Fatal(err)
@@ -56,10 +58,13 @@ func TestFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for offset, file := range map[int64]string{0: "a", 1: "a", 2: "a", 3: "b", 5: "a", 7: "c", 8: "c"} {
-		if got := s.File(state.RefOf("civil.death", 0, offset)); got != file {
-			t.Errorf("offset %d came with %q, want %q", offset, got, file)
-		}
+	got := map[int64]string{}
+	for _, m := range s.Shards()[0].Mentions(0) {
+		got[m.Ref.Offset()] = m.File
+	}
+	want := map[int64]string{0: "a", 1: "a", 2: "a", 3: "b", 5: "a", 7: "c", 8: "c"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 

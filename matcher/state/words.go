@@ -27,8 +27,12 @@ func newWords() words {
 func (w *words) name(spelling []byte) uint32 {
 	n := w.spellings.number(spelling)
 	if int(n) > len(w.keys) {
-		key := ident.NameKey(w.spellings.texts[n-1])
-		w.keys = append(w.keys, w.names.number([]byte(key)))
+		name := ident.NameKey(w.spellings.texts[n-1]) // mostly the spelling itself, and then the same bytes
+		key, known := w.names.numbers[name]
+		if !known {
+			key = w.names.add(name)
+		}
+		w.keys = append(w.keys, key)
 	}
 	return w.keys[n-1]
 }
@@ -48,14 +52,15 @@ func (w *words) comesFrom(file string, topic int, b *hub.Batch) {
 	w.origins[topic] = slices.Insert(runs, i, o)
 }
 
+// fileOf is the file that a row came with.
 func (w *words) fileOf(ref Ref) string {
 	runs := w.origins[ref.topic()]
 	i, _ := slices.BinarySearchFunc(runs, ref.Offset()+1, origin.compare)
 	return w.files.texts[runs[i-1].file-1]
 }
 
-// An origin is a run of offsets, from base to before end, that came with one file. The row in the
-// state hold no file: it is asked for so rarely that looking it up is cheaper.
+// An origin is a run of offsets, from base to before end, that came with one file. Rows themselves
+// hold no file: it is asked for so rarely that looking it up costs less.
 type origin struct {
 	base, end int64
 	file      uint32
@@ -86,11 +91,15 @@ func (t *texts) number(text []byte) uint32 {
 	}
 	n, known := t.numbers[string(text)]
 	if !known {
-		s := string(text)
-		t.texts = append(t.texts, s)
-		n = uint32(len(t.texts))
-		t.numbers[s] = n
+		n = t.add(string(text))
 	}
 	t.last = n
+	return n
+}
+
+func (t *texts) add(text string) uint32 {
+	t.texts = append(t.texts, text)
+	n := uint32(len(t.texts))
+	t.numbers[text] = n
 	return n
 }
