@@ -23,7 +23,7 @@ const (
 // hold it. Where nothing leads on, it ends. The units at the ends of all ways, when only successions
 // up to a day count, are what the unit has become on that day: its canon.
 type Successions struct {
-	node  []int32        // of each unit, from 1 on; 0 for one without successions, which stays itself
+	node  []int32        // of each unit, from 1 on; 0 for one that no succession names, which stays itself
 	self  []state.Unit   // every unit, at its own number
 	nodes []state.Unit   // by node - 1
 	days  []schemas.Date // on which something changes, in order
@@ -211,8 +211,8 @@ func (l *Lineage) Same(u, v state.Unit) bool {
 	if u == v {
 		return true
 	}
-	if l.successions.node[u] == 0 && l.successions.node[v] == 0 {
-		return false
+	if l.successions.node[u] == 0 || l.successions.node[v] == 0 {
+		return false // no succession leads from or to it
 	}
 	a, b := l.Canon(u), l.Canon(v)
 	_, vIsLeft := slices.BinarySearch(a, v)

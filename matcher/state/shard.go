@@ -149,7 +149,7 @@ func (s *Shard) Mentions(i int) []Mention {
 	return mentions
 }
 
-// Load unpacks the rows about the i-th person, newest first. It reuses the room in p.
+// Load unpacks the rows about the i-th person. It reuses the room in p.
 func (s *Shard) Load(i int, units *Units, p *Person) {
 	p.reset()
 	p.Key = s.whose[i].key
