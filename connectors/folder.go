@@ -42,12 +42,12 @@ func Scan(dir string, profiles []Profile) (Folder, error) {
 			folder.Unknown = append(folder.Unknown, name)
 			continue
 		}
-		stat, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
-		if err != nil {
-			return folder, fmt.Errorf("look through county folder: %w", err)
-		}
 		there[file] = true
-		folder.Found = append(folder.Found, Found{File: file, Name: name, Month: month, Bytes: stat.Size()})
+		found := Found{File: file, Name: name, Month: month}
+		if stat, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil { // else reading it says why not
+			found.Bytes = stat.Size()
+		}
+		folder.Found = append(folder.Found, found)
 	}
 	for i := range profiles {
 		for j := range profiles[i].Files {

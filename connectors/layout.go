@@ -8,6 +8,13 @@ import (
 	"hebian/connectors/text"
 )
 
+// Names of unknown columns stand in every record that has a value there, so they are bounded: one, and
+// all of a file together.
+const (
+	maxHeaderBytes  = 256
+	maxHeadersBytes = 16 << 10
+)
+
 // layout says where the columns of a profile stand in the rows of a file.
 type layout struct {
 	fields  int           // of a CSV row
@@ -42,7 +49,7 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 	if flaw != nil {
 		return refuse(record.Line, "the header row can't be read: %s; %s", flaw.Detail, want)
 	}
-	l := layout{fields: len(headers), unknown: nil, place: make([]int, len(p.found.Columns))}
+	l := layout{fields: len(headers), place: make([]int, len(p.found.Columns))}
 	for i, column := range p.found.Columns {
 		l.place[i] = slices.Index(headers, column.Header)
 		if l.place[i] < 0 && column.Required {
@@ -52,8 +59,16 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 			return refuse(record.Line, "column %s stands twice; %s", column.Header, want)
 		}
 	}
+	known := map[int]bool{}
+	for _, place := range l.place {
+		known[place] = true
+	}
+	names := 0
 	for i, header := range headers {
-		if !slices.Contains(l.place, i) {
+		if !known[i] {
+			if names += len(header); len(header) > maxHeaderBytes || names > maxHeadersBytes {
+				return refuse(record.Line, "names of unknown columns are longer than %d bytes, or all of them longer than %d", maxHeaderBytes, maxHeadersBytes)
+			}
 			l.others = append(l.others, otherColumn{header, i})
 			if header != "" && len(l.unknown) < maxUnknown {
 				l.unknown = append(l.unknown, header)

@@ -63,7 +63,7 @@ type Door struct {
 // Read reads a file and hands its rows to taker. A *FileError means that the file can't be read as
 // its profile says; other errors are of the disk or of the taker.
 func (d *Door) Read(ctx context.Context, found Found, taker Taker) (Reading, error) {
-	file, err := openWatched(filepath.Join(d.Dir, filepath.FromSlash(found.Name)))
+	file, err := openWatched(filepath.Join(d.Dir, filepath.FromSlash(found.Name)), found.Name)
 	if err != nil {
 		return Reading{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"os"
 	"slices"
+	"syscall"
 )
 
 // ErrChanged says that a file was written to or removed while it was read.
@@ -25,19 +26,16 @@ type watchedFile struct {
 
 const headBytes = 4096
 
-func openWatched(path string) (*watchedFile, error) {
-	file, err := os.Open(path)
+// openWatched opens a file of a county folder. Not to be there, or no file, is the file's fault alone.
+func openWatched(path, name string) (*watchedFile, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // not to wait for a pipe's other end
 	if err != nil {
-		return nil, err
+		return nil, &FileError{File: name, Reason: fmt.Sprintf("can't be opened: %v", errors.Unwrap(err))}
 	}
 	stat, err := file.Stat()
-	if err != nil {
+	if err != nil || !stat.Mode().IsRegular() {
 		file.Close()
-		return nil, err
-	}
-	if !stat.Mode().IsRegular() {
-		file.Close()
-		return nil, fmt.Errorf("%s is no regular file", path)
+		return nil, &FileError{File: name, Reason: "is no regular file"}
 	}
 	return &watchedFile{File: file, path: path, opened: stat, digest: sha256.New()}, nil
 }

@@ -222,8 +222,11 @@ func (s *Session) take(ctx context.Context, index uint8, records []schemas.Recor
 			s.receipt.Added++
 		}
 		s.pending.add(topic, s.partition(topic, r.Key), r)
+		if err := s.flushFull(ctx); err != nil {
+			return err
+		}
 	}
-	return s.flushFull(ctx)
+	return nil
 }
 
 // topic is the topic of a number in origin.

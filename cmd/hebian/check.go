@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"hebian/connectors"
+	"hebian/hub"
 	"hebian/matcher/rules"
 	"hebian/schemas"
 )
@@ -69,7 +70,7 @@ func (h *house) checkFolder(ctx context.Context, dir, out string, asOf schemas.D
 	if err != nil {
 		return fail(err)
 	}
-	counts, err := h.counting(ctx)
+	counts, err := hub.Counting(ctx, h.deliveries)
 	if err != nil {
 		return fail(err)
 	}
@@ -124,7 +125,7 @@ func (h *house) lastPayday(ctx context.Context, dir string) (schemas.Date, error
 	if err != nil {
 		return 0, err
 	}
-	counts, err := h.counting(ctx)
+	counts, err := hub.Counting(ctx, h.deliveries)
 	if err != nil {
 		return 0, err
 	}

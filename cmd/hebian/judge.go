@@ -30,18 +30,6 @@ type source struct {
 	Record   string `json:"record"`
 }
 
-// counting gives the deliveries that count, with their files.
-func (h *house) counting(ctx context.Context) (map[int64]string, error) {
-	counts := map[int64]string{}
-	err := h.deliveries.Each(ctx, func(r hub.Receipt) error {
-		if r.Outcome == hub.Complete {
-			counts[r.Delivery] = r.File
-		}
-		return nil
-	})
-	return counts, err
-}
-
 // fold reads the whole log into the state, as many partitions at a time as there are processors.
 func (h *house) fold(ctx context.Context, counts map[int64]string) (*state.State, error) {
 	partitions := 1

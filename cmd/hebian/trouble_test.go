@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"hebian/hub"
 )
 
 // writeCounty makes a county folder of the files given by name.
@@ -38,6 +40,19 @@ func TestTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := writeCounty(t, map[string]string{"social/insurance.csv": insurance})
+	pipe, dangling := t.TempDir(), t.TempDir()
+	for _, dir := range []string{pipe, dangling} {
+		if err := os.Mkdir(filepath.Join(dir, "social"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(
+		syscall.Mkfifo(filepath.Join(pipe, "social", "insurance.csv"), 0o644),
+		os.Symlink("nowhere", filepath.Join(dangling, "social", "insurance.csv")),
+		os.Symlink("nowhere", filepath.Join(dangling, ".#x")),
+	); err != nil {
+		t.Fatal(err)
+	}
 	check := func(dir string, more ...string) []string {
 		return append([]string{"check", dir, "--as-of", "2026-09-30"}, more...)
 	}
@@ -69,7 +84,10 @@ func TestTrouble(t *testing.T) {
 		{"a limit out of range", check(good, "--config", config("parameters: {no_pay_months: 0}\n")), 2, []string{"no_pay_months is 0, must be 1 to"}},
 		{"no such configuration", check(good, "--config", file+".yaml"), 1, []string{"read configuration", "file.yaml"}},
 		{"an empty configuration", check(good, "--config", config("")), 0, nil},
-		{"a folder under the name of a file", check(of("social/insurance.csv/x", "")), 1, []string{"insurance.csv is no regular file"}},
+		{"a folder under the name of a file", check(of("social/insurance.csv/x", "")), 0, []string{"social/insurance.csv: is no regular file"}},
+		{"a pipe under the name of a file", check(pipe), 0, []string{"social/insurance.csv: is no regular file"}},
+		{"a link to nowhere under the name of a file", check(dangling), 0, []string{"social/insurance.csv: can't be opened: no such file"}},
+		{"an endless name of a column", check(of("social/insurance.csv", strings.Repeat("x", 300)+",id_number,insured_uscc,month\n")), 0, []string{"line 1: names of unknown columns are longer than 256 bytes"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, out, errs := hebian(t, test.args...)
@@ -151,7 +169,7 @@ func TestFileChangesWhileRead(t *testing.T) {
 			if r.Outcome != "failed" || r.RowsRead != 0 || r.Error == "" {
 				t.Errorf("the receipt says %+v, want a failed delivery of no rows", r)
 			}
-			counts, err := h.counting(t.Context())
+			counts, err := hub.Counting(t.Context(), h.deliveries)
 			if err != nil || len(counts) != 0 {
 				t.Errorf("%d deliveries count, %v; want none", len(counts), err)
 			}

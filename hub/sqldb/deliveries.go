@@ -155,20 +155,22 @@ func (db Deliveries) Each(ctx context.Context, fn func(hub.Receipt) error) error
 }
 
 func (db Deliveries) receipts(ctx context.Context, after int64) ([]hub.Receipt, error) {
-	rows, err := db.QueryContext(ctx, `SELECT receipt FROM deliveries WHERE id > ? AND outcome <> ? ORDER BY id LIMIT ?`, after, hub.Open, pageRows)
+	rows, err := db.QueryContext(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE id > ? AND outcome <> ? ORDER BY id LIMIT ?`, after, hub.Open, pageRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var page []hub.Receipt
 	for rows.Next() {
+		var id int64
+		var outcome hub.Outcome
 		var text string
-		if err := rows.Scan(&text); err != nil {
+		if err := rows.Scan(&id, &outcome, &text); err != nil {
 			return nil, err
 		}
 		var r hub.Receipt
-		if err := json.Unmarshal([]byte(text), &r); err != nil {
-			return nil, err
+		if err := json.Unmarshal([]byte(text), &r); err != nil || r.Delivery != id || r.Outcome != outcome || r.Outcome != hub.Complete && r.Outcome != hub.Failed {
+			return nil, fmt.Errorf("receipt of delivery %d is damaged; restore the database from a backup", id)
 		}
 		page = append(page, r)
 	}

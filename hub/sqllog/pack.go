@@ -13,13 +13,13 @@ import (
 	"hebian/schemas"
 )
 
-// A blob is: version, CRC-32C of all that follows, the records' IDs (they don't compress), then S2 of
-// op, line, key and value of each record with their lengths as varints.
+// A blob is: version, CRC-32C of all that follows and of where the batch lies, the records' IDs (they
+// don't compress), then S2 of op, line, key and value of each record with their lengths as varints.
 const (
 	version    = 1
 	headBytes  = 5
 	idBytes    = len(schemas.ID{})
-	maxContent = 1 << 28 // bytes of a batch unpacked; intake stays far below
+	maxContent = 1 << 28 // bytes of a batch unpacked; intake stays far below, and Append refuses more
 )
 
 var errDamaged = errors.New("batch is damaged; restore the database from a backup")
@@ -28,8 +28,8 @@ var errDamaged = errors.New("batch is damaged; restore the database from a backu
 type packer struct{ plain, blob []byte }
 
 // pack gives the blob of a batch; it lasts until the next.
-func (p *packer) pack(records []schemas.Record) []byte {
-	plain := p.plain[:0]
+func (p *packer) pack(b *hub.Batch) ([]byte, error) {
+	records, plain := b.Records, p.plain[:0]
 	for i := range records {
 		r := &records[i]
 		plain = binary.AppendUvarint(plain, uint64(r.Line)<<1|uint64(r.Op))
@@ -39,6 +39,9 @@ func (p *packer) pack(records []schemas.Record) []byte {
 		plain = append(plain, r.Value...)
 	}
 	p.plain = plain
+	if len(plain) > maxContent {
+		return nil, fmt.Errorf("a batch of %d bytes is longer than %d", len(plain), maxContent)
+	}
 	ids := headBytes + len(records)*idBytes
 	p.blob = slices.Grow(p.blob[:0], ids+s2.MaxEncodedLen(len(plain)))
 	blob := p.blob[:cap(p.blob)]
@@ -47,13 +50,13 @@ func (p *packer) pack(records []schemas.Record) []byte {
 		copy(blob[headBytes+i*idBytes:], records[i].ID[:])
 	}
 	blob = blob[:ids+len(s2.Encode(blob[ids:], plain))]
-	binary.LittleEndian.PutUint32(blob[1:], checksum(blob[headBytes:]))
-	return blob
+	binary.LittleEndian.PutUint32(blob[1:], checksum(b, len(records), blob[headBytes:]))
+	return blob, nil
 }
 
 func unpack(blob []byte, n int, b *hub.Batch) error {
 	ids := headBytes + n*idBytes
-	if len(blob) < ids || blob[0] != version || binary.LittleEndian.Uint32(blob[1:]) != checksum(blob[headBytes:]) {
+	if len(blob) < ids || blob[0] != version || binary.LittleEndian.Uint32(blob[1:]) != checksum(b, n, blob[headBytes:]) {
 		return errDamaged
 	}
 	if size, err := s2.DecodedLen(blob[ids:]); err != nil || size > maxContent {
@@ -96,4 +99,10 @@ func cut(b []byte) (part, rest []byte, ok bool) {
 	return b[k : k+int(n) : k+int(n)], b[k+int(n):], true
 }
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+// checksum covers what the batch holds and where it lies, so that damage to its row's other columns shows
+// as well.
+func checksum(b *hub.Batch, n int, content []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	at := fmt.Appendf(nil, "%s %d %d %d %d", b.Topic, b.Partition, b.Base, b.Delivery, n)
+	return crc32.Update(crc32.Checksum(at, table), table, content)
+}

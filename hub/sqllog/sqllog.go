@@ -97,11 +97,15 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 				return err
 			}
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO batches (topic, part, base, records, delivery, content) VALUES (?, ?, ?, ?, ?, ?)`,
-			b.Topic, b.Partition, base, len(b.Records), b.Delivery, l.packer.pack(b.Records)); err != nil {
+		b.Base = base
+		blob, err := l.packer.pack(b)
+		if err != nil {
 			return fmt.Errorf("append %d records to %s: %w", len(b.Records), b.Topic, err)
 		}
-		b.Base = base
+		if _, err := tx.ExecContext(ctx, `INSERT INTO batches (topic, part, base, records, delivery, content) VALUES (?, ?, ?, ?, ?, ?)`,
+			b.Topic, b.Partition, base, len(b.Records), b.Delivery, blob); err != nil {
+			return fmt.Errorf("append %d records to %s: %w", len(b.Records), b.Topic, err)
+		}
 		next[at] = base + int64(len(b.Records))
 	}
 	if err := tx.Commit(); err != nil { // Promise 1: synchronous FULL has it on disk here
@@ -140,26 +144,35 @@ func (l *Log) end(ctx context.Context, q querier, at place) (int64, error) {
 // Read fills b with the records of the batch that holds offset from, those before it left out.
 func (l *Log) Read(ctx context.Context, topic string, partition int, from int64, b *hub.Batch) error {
 	b.Topic, b.Partition, b.Base, b.Records = topic, partition, from, b.Records[:0]
-	// The newest batch that begins at or before the offset holds it, or the offset is the end.
+	end, err := l.End(ctx, topic, partition)
+	if err != nil || from >= end {
+		return err
+	}
 	rows, err := l.db.QueryContext(ctx, `SELECT base, records, delivery, content FROM batches
 		WHERE topic = ? AND part = ? AND base <= ? ORDER BY base DESC LIMIT 1`, topic, partition, from)
 	if err != nil {
 		return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
 	}
 	defer rows.Close()
+	found := false
 	for rows.Next() {
-		var base, records int64
+		var records int64
 		var blob sql.RawBytes
-		if err := rows.Scan(&base, &records, &b.Delivery, &blob); err != nil {
+		if err := rows.Scan(&b.Base, &records, &b.Delivery, &blob); err != nil {
 			return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
 		}
-		if from >= base+records {
-			return nil
-		}
 		if err := unpack(blob, int(records), b); err != nil {
-			return fmt.Errorf("read %s/%d at %d: %w", topic, partition, base, err)
+			return fmt.Errorf("read %s/%d at %d: %w", topic, partition, b.Base, err)
 		}
-		b.Records = b.Records[from-base:]
+		if found = from < b.Base+records; found {
+			b.Base, b.Records = from, b.Records[from-b.Base:]
+		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
+	}
+	if !found {
+		return fmt.Errorf("read %s/%d from %d: no batch holds it, and the partition goes on to %d: %w", topic, partition, from, end, errDamaged)
+	}
+	return nil
 }
