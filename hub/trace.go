@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"hebian/schemas"
 )
@@ -20,24 +21,38 @@ func (p Position) Compare(o Position) int {
 	return cmp.Or(cmp.Compare(p.Topic, o.Topic), cmp.Compare(p.Partition, o.Partition), cmp.Compare(p.Offset, o.Offset))
 }
 
-// Trace reads the records at some positions and calls fn for each, in the order given. A batch of the
-// log is read once for all positions in a row that lie in it, so sorted positions cost least.
+// tracedBatches is how many batches Trace keeps unpacked. Rows of one file in the order of its lines lie
+// in as many runs as the file has versions with a part in it; of more than these, batches are read again.
+const tracedBatches = 8
+
+// Trace reads the records at some positions and calls fn for each, in the order given. Positions that lie
+// near each other in the log cost least.
 func Trace(ctx context.Context, log Log, at []Position, fn func(p Position, delivery int64, r *schemas.Record) error) error {
-	var b Batch
+	kept := make([]*Batch, 0, tracedBatches) // the one used last comes first
 	for _, p := range at {
-		i := p.Offset - b.Base
-		if p.Topic != b.Topic || p.Partition != b.Partition || i < 0 || i >= int64(len(b.Records)) {
-			if err := log.Read(ctx, p.Topic, p.Partition, p.Offset, &b); err != nil {
+		n := slices.IndexFunc(kept, func(b *Batch) bool { return b.holds(p) })
+		if n < 0 {
+			if len(kept) < tracedBatches {
+				kept = append(kept, &Batch{})
+			}
+			n = len(kept) - 1
+			if err := log.Read(ctx, p.Topic, p.Partition, p.Offset, kept[n]); err != nil {
 				return err
 			}
-			if len(b.Records) == 0 {
+			if len(kept[n].Records) == 0 {
 				return fmt.Errorf("no record at %s/%d offset %d", p.Topic, p.Partition, p.Offset)
 			}
-			i = 0
 		}
-		if err := fn(p, b.Delivery, &b.Records[i]); err != nil {
+		b := kept[n]
+		copy(kept[1:], kept[:n])
+		kept[0] = b
+		if err := fn(p, b.Delivery, &b.Records[p.Offset-b.Base]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *Batch) holds(p Position) bool {
+	return b.Topic == p.Topic && b.Partition == p.Partition && b.Base <= p.Offset && p.Offset < b.Base+int64(len(b.Records))
 }

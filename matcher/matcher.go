@@ -96,7 +96,7 @@ func hearAll(ctx context.Context, s *state.State, c *rules.County, units *state.
 				if i >= len(lots) {
 					return
 				}
-				for person := lots[i].first; person < lots[i].last; person++ {
+				for person := lots[i].first; person < lots[i].last && ctx.Err() == nil; person++ {
 					judges[n].Hear(lots[i].shard, person)
 				}
 			}

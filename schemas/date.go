@@ -1,6 +1,9 @@
 package schemas
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Date is a calendar day of the proleptic Gregorian calendar, counted from 1970-01-01 (day 0), the
 // Avro logical type date. Agencies write it YYYY-MM-DD; years run from 0001 to 9999.
@@ -18,6 +21,12 @@ func NewDate(year, month, day int) (d Date, ok bool) {
 		return 0, false
 	}
 	return civil(year, month, day), true
+}
+
+// DateOf gives the day of an instant at its place.
+func DateOf(t time.Time) Date {
+	year, month, day := t.Date()
+	return civil(year, int(month), day)
 }
 
 // ParseDate reads YYYY-MM-DD, exactly so.

@@ -30,10 +30,9 @@ func ParseFen(s string) (f Fen, ok bool) {
 		if c < '0' || c > '9' {
 			break
 		}
-		if n > (math.MaxInt64/100-9)/10 {
+		if n = n*10 + uint64(c-'0'); n > math.MaxInt64/100 {
 			return 0, false
 		}
-		n = n*10 + uint64(c-'0')
 		run++
 	}
 	if run == 0 || grouped && run != 3 {
@@ -52,6 +51,9 @@ func ParseFen(s string) (f Fen, ok bool) {
 		}
 		n += uint64(cents)
 	default:
+		return 0, false
+	}
+	if n > math.MaxInt64 {
 		return 0, false
 	}
 	if negative {

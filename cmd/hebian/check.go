@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"hebian/connectors"
 	"hebian/hub"
@@ -47,6 +48,9 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 		if asOf, err = h.lastPayday(ctx, c.Dir); err != nil {
 			return err
 		}
+	}
+	if today := time.Now(); asOf > schemas.DateOf(today) {
+		fmt.Fprintf(s.err, "hebian: judging as of %s, which is still to come\n", asOf)
 	}
 	taken, sum, _, err := h.checkFolder(ctx, c.Dir, c.Out, asOf, config.Parameters, s)
 	if err != nil {

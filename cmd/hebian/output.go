@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -31,8 +32,9 @@ func (f format) print(w io.Writer, v any, asTable func(io.Writer)) error {
 		_, err = w.Write(text)
 		return err
 	}
-	asTable(w)
-	return nil
+	lines := bufio.NewWriter(w) // keeps the first error
+	asTable(lines)
+	return lines.Flush()
 }
 
 // newTable is a table without ruled lines, whose columns stand straight with 汉字 in them.

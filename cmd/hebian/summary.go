@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"hebian/connectors"
 	"hebian/hub"
@@ -184,10 +185,10 @@ func (sum *summary) write(w io.Writer, out string) {
 		fmt.Fprintf(w, "Not delivered: %s, taken as empty; it matters to %s\n", m.File, strings.Join(m.Rules, ", "))
 	}
 	for _, file := range sum.UnknownFiles {
-		fmt.Fprintf(w, "Not read: %s, no profile describes it\n", file)
+		fmt.Fprintf(w, "Not read: %s, no profile describes it\n", printable(file))
 	}
 	for _, u := range sum.UnknownColumns {
-		fmt.Fprintf(w, "Unknown columns of %s, kept and not used: %s\n", u.File, strings.Join(u.Columns, ", "))
+		fmt.Fprintf(w, "Unknown columns of %s, kept and not used: %s\n", u.File, printable(strings.Join(u.Columns, ", ")))
 	}
 	for _, warning := range sum.Warnings {
 		fmt.Fprintf(w, "Note: %s\n", warning)
@@ -195,4 +196,14 @@ func (sum *summary) write(w io.Writer, out string) {
 	if out != "" {
 		fmt.Fprintf(w, "Written to %s: flags.csv, flags.ndjson, quarantine.csv, quarantine.ndjson, summary.json\n", out)
 	}
+}
+
+// printable is a text from outside without what a terminal would obey.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
 }

@@ -25,17 +25,17 @@ func writable(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("make output folder: %w", err)
 	}
-	probe, err := os.CreateTemp(dir, ".hebian-*")
-	if err != nil {
+	probe := filepath.Join(dir, unfinished("flags.csv"))
+	if err := os.WriteFile(probe, nil, 0o666); err != nil {
 		return fmt.Errorf("write to output folder: %w", err)
 	}
-	probe.Close()
-	return os.Remove(probe.Name())
+	return os.Remove(probe)
 }
 
-// write writes the five output files, each whole or not at all.
+// write writes the five output files. Each is whole before any takes its name, so that the folder never
+// holds half of one; and they change together but for a crash between two renames.
 func (h *house) write(ctx context.Context, dir string, t taken, counts map[int64]string, j judgement, sum *summary) error {
-	for _, file := range []struct {
+	files := []struct {
 		name  string
 		write func(*bufio.Writer) error
 	}{
@@ -44,29 +44,37 @@ func (h *house) write(ctx context.Context, dir string, t taken, counts map[int64
 		{"quarantine.csv", func(w *bufio.Writer) error { return writeCounts(w, t.receipts) }},
 		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, counts, t.receipts) }},
 		{"summary.json", func(w *bufio.Writer) error { return format{"json"}.print(w, sum, nil) }},
-	} {
-		if err := writeFile(filepath.Join(dir, file.name), file.write); err != nil {
-			return err
+	}
+	for _, file := range files {
+		path := filepath.Join(dir, unfinished(file.name))
+		defer os.Remove(path) //nolint:errcheck // renamed, it is gone
+		if err := writeFile(path, file.write); err != nil {
+			return fmt.Errorf("write %s: %w", filepath.Join(dir, file.name), err)
+		}
+	}
+	for _, file := range files {
+		if err := os.Rename(filepath.Join(dir, unfinished(file.name)), filepath.Join(dir, file.name)); err != nil {
+			return fmt.Errorf("write %s: %w", filepath.Join(dir, file.name), err)
 		}
 	}
 	return nil
 }
 
-// writeFile writes beside the file and renames, so that a reader never sees half of it.
+// unfinished is the name of a file that is being written. It is always the same, so that what a crash
+// leaves is written over.
+func unfinished(name string) string { return "." + name + ".unfinished" }
+
+// writeFile writes a file and brings it to disk.
 func writeFile(path string, write func(*bufio.Writer) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".hebian-*")
+	file, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
-	defer os.Remove(file.Name()) //nolint:errcheck // after the rename it is gone
 	w := bufio.NewWriterSize(file, 1<<16)
-	for _, step := range []func() error{
-		func() error { return write(w) }, w.Flush, func() error { return file.Chmod(0o644) }, file.Sync, file.Close,
-		func() error { return os.Rename(file.Name(), path) },
-	} {
+	for _, step := range []func() error{func() error { return write(w) }, w.Flush, file.Sync, file.Close} {
 		if err := step(); err != nil {
 			file.Close() // closed twice at worst
-			return fmt.Errorf("write %s: %w", path, err)
+			return err
 		}
 	}
 	return nil

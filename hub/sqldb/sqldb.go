@@ -58,7 +58,11 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if _, err := provider.Up(ctx); err != nil {
 		return fmt.Errorf("bring tables up to date: %w", err)
 	}
-	return nil
+	current, target, err := provider.GetVersions(ctx)
+	if err == nil && current > target {
+		err = fmt.Errorf("its tables are of version %d, this hebian knows %d: use a newer one", current, target)
+	}
+	return err
 }
 
 // transact runs fn in a transaction that is on disk when transact returns nil.

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,9 +26,11 @@ type Log struct {
 	single     map[string]bool // topics with one partition
 	partitions int
 
-	mu     sync.Mutex
-	next   map[place]int64 // next offset by partition, for those written to or asked for
-	packer packer
+	writing sync.Mutex // one Append at a time; taken before mu
+	packer  packer     // the writer's
+
+	mu   sync.Mutex
+	next map[place]int64 // next offset by partition, for those written to or asked for
 }
 
 type place struct {
@@ -80,8 +83,8 @@ func (l *Log) Partitions(topic string) int {
 
 // Append writes all batches or none, and sets their Base.
 func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	tx, err := l.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("append to log: %w", err)
@@ -93,7 +96,7 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 		at := place{b.Topic, b.Partition}
 		base, ok := next[at]
 		if !ok {
-			if base, err = l.end(ctx, tx, at); err != nil {
+			if base, err = l.End(ctx, b.Topic, b.Partition); err != nil {
 				return err
 			}
 		}
@@ -111,9 +114,9 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 	if err := tx.Commit(); err != nil { // Promise 1: synchronous FULL has it on disk here
 		return fmt.Errorf("append %d batches to log: %w", len(batches), err)
 	}
-	for at, n := range next {
-		l.next[at] = n
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.Copy(l.next, next)
 	return nil
 }
 
@@ -121,21 +124,14 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 func (l *Log) End(ctx context.Context, topic string, partition int) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.end(ctx, l.db, place{topic, partition})
-}
-
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func (l *Log) end(ctx context.Context, q querier, at place) (int64, error) {
+	at := place{topic, partition}
 	if n, ok := l.next[at]; ok {
 		return n, nil
 	}
 	var n int64
-	err := q.QueryRowContext(ctx, `SELECT base + records FROM batches WHERE topic = ? AND part = ? ORDER BY base DESC LIMIT 1`, at.topic, at.partition).Scan(&n)
+	err := l.db.QueryRowContext(ctx, `SELECT base + records FROM batches WHERE topic = ? AND part = ? ORDER BY base DESC LIMIT 1`, topic, partition).Scan(&n)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("find end of %s/%d: %w", at.topic, at.partition, err)
+		return 0, fmt.Errorf("find end of %s/%d: %w", topic, partition, err)
 	}
 	l.next[at] = n
 	return n, nil

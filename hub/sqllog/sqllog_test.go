@@ -64,3 +64,40 @@ func TestDamage(t *testing.T) {
 		blob[bit/8] ^= 1 << (bit % 8)
 	}
 }
+
+// So is damage to where a batch says it lies, and a batch that is gone.
+func TestDamagedRow(t *testing.T) {
+	for name, damage := range map[string]string{
+		"another offset":             `UPDATE batches SET base = base + 1 WHERE base = 2`,
+		"fewer records":              `UPDATE batches SET records = 1 WHERE base = 2`,
+		"another delivery":           `UPDATE batches SET delivery = 2 WHERE base = 2`,
+		"another topic, a hole here": `UPDATE batches SET topic = 'keyed' WHERE base = 2`,
+		"gone":                       `DELETE FROM batches WHERE base = 2`,
+		"the first is gone":          `DELETE FROM batches WHERE base = 0`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			log, db := openDB(t, dir)
+			for range 3 {
+				records := []schemas.Record{{Key: []byte("k"), Value: []byte("v")}, {Key: []byte("k"), Value: []byte("w")}}
+				if err := log.Append(t.Context(), []hub.Batch{{Topic: "single", Delivery: 1, Records: records}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := db.Exec(damage); err != nil {
+				t.Fatal(err)
+			}
+			log, _ = openDB(t, dir)
+			var b hub.Batch
+			var err error
+			for at := int64(0); at < 6 && err == nil; at += int64(len(b.Records)) {
+				if err = log.Read(t.Context(), "single", 0, at, &b); err == nil && len(b.Records) == 0 {
+					t.Fatalf("the partition seems to end at %d", at)
+				}
+			}
+			if err == nil || !strings.Contains(err.Error(), "damaged") {
+				t.Errorf("reading gave %v, want it to say that a batch is damaged", err)
+			}
+		})
+	}
+}
