@@ -3,7 +3,6 @@ package sqldb
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -19,23 +18,12 @@ type Deliveries struct{ *DB }
 
 // Begin writes down an open delivery and gives it its ID.
 func (db Deliveries) Begin(ctx context.Context, d *hub.Delivery) error {
-	err := db.transact(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `INSERT INTO deliveries (agency, file, subject, started) VALUES (?, ?, ?, ?)`,
-			d.Agency, d.File, d.Subject, timestamp(d.Started))
-		if err != nil {
-			return err
-		}
-		if d.ID, err = result.LastInsertId(); err != nil {
-			return err
-		}
-		for _, s := range d.Spans {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO spans (delivery, topic, part, first) VALUES (?, ?, ?, ?)`,
-				d.ID, s.Topic, s.Partition, s.First); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	spans, err := json.Marshal(d.Spans)
+	if err != nil {
+		return fmt.Errorf("begin delivery of %s: %w", d.File, err)
+	}
+	err = db.QueryRowContext(ctx, `INSERT INTO deliveries (agency, file, subject, started, spans) VALUES (?, ?, ?, ?, ?) RETURNING id`,
+		d.Agency, d.File, d.Subject, timestamp(d.Started), string(spans)).Scan(&d.ID)
 	if err != nil {
 		return fmt.Errorf("begin delivery of %s: %w", d.File, err)
 	}
@@ -56,16 +44,11 @@ func (db Deliveries) Of(ctx context.Context, agency, file string) ([]hub.Deliver
 		}
 		after = page[len(page)-1].ID
 	}
-	for i := range all {
-		if err := db.spans(ctx, &all[i]); err != nil {
-			return nil, fmt.Errorf("look up positions of delivery %d: %w", all[i].ID, err)
-		}
-	}
 	return all, nil
 }
 
 func (db Deliveries) page(ctx context.Context, agency, file string, after int64) ([]hub.Delivery, error) {
-	rows, err := db.QueryContext(ctx, `SELECT id, subject, outcome, started, finished FROM deliveries
+	rows, err := db.QueryContext(ctx, `SELECT id, subject, outcome, started, finished, spans FROM deliveries
 		WHERE agency = ? AND file = ? AND id > ? ORDER BY id LIMIT ?`, agency, file, after, pageRows)
 	if err != nil {
 		return nil, err
@@ -74,9 +57,12 @@ func (db Deliveries) page(ctx context.Context, agency, file string, after int64)
 	var page []hub.Delivery
 	for rows.Next() {
 		d := hub.Delivery{Agency: agency, File: file}
-		var started, finished string
-		if err := rows.Scan(&d.ID, &d.Subject, &d.Outcome, &started, &finished); err != nil {
+		var started, finished, spans string
+		if err := rows.Scan(&d.ID, &d.Subject, &d.Outcome, &started, &finished, &spans); err != nil {
 			return nil, err
+		}
+		if err := json.Unmarshal([]byte(spans), &d.Spans); err != nil {
+			return nil, fmt.Errorf("positions of delivery %d are damaged; restore the database from a backup", d.ID)
 		}
 		if d.Started, err = parseTimestamp(started); err != nil {
 			return nil, err
@@ -89,48 +75,23 @@ func (db Deliveries) page(ctx context.Context, agency, file string, after int64)
 	return page, rows.Err()
 }
 
-func (db Deliveries) spans(ctx context.Context, d *hub.Delivery) error {
-	const maxSpans = 4096 // topics of a delivery × partitions
-	rows, err := db.QueryContext(ctx, `SELECT topic, part, first, coalesce(next, -1) FROM spans WHERE delivery = ? ORDER BY topic, part LIMIT ?`, d.ID, maxSpans)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var s hub.Span
-		if err := rows.Scan(&s.Topic, &s.Partition, &s.First, &s.Next); err != nil {
-			return err
-		}
-		d.Spans = append(d.Spans, s)
-	}
-	return rows.Err()
-}
-
 // Finish closes a delivery with its receipt, both or neither.
 func (db Deliveries) Finish(ctx context.Context, r hub.Receipt) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write receipt of %s: %w", r.File, err)
 	}
-	err = db.transact(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, `UPDATE deliveries SET finished = ?, outcome = ?, receipt = ? WHERE id = ? AND outcome = ?`,
-			timestamp(r.Finished), r.Outcome, string(text), r.Delivery, hub.Open)
-		if err != nil {
-			return err
-		}
-		if n, err := result.RowsAffected(); err != nil || n != 1 {
-			return cmp.Or(err, fmt.Errorf("delivery %d is not open", r.Delivery))
-		}
-		for _, s := range r.Spans {
-			if _, err := tx.ExecContext(ctx, `UPDATE spans SET next = ? WHERE delivery = ? AND topic = ? AND part = ?`,
-				s.Next, r.Delivery, s.Topic, s.Partition); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	spans, err := json.Marshal(r.Spans)
 	if err != nil {
 		return fmt.Errorf("write receipt of %s: %w", r.File, err)
+	}
+	result, err := db.ExecContext(ctx, `UPDATE deliveries SET finished = ?, outcome = ?, spans = ?, receipt = ? WHERE id = ? AND outcome = ?`,
+		timestamp(r.Finished), r.Outcome, string(spans), string(text), r.Delivery, hub.Open)
+	if err != nil {
+		return fmt.Errorf("write receipt of %s: %w", r.File, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("write receipt of %s: %w", r.File, cmp.Or(err, fmt.Errorf("delivery %d is not open", r.Delivery)))
 	}
 	return nil
 }

@@ -90,6 +90,11 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 		return fmt.Errorf("append to log: %w", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO batches (topic, part, base, records, delivery, content) VALUES (?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return fmt.Errorf("append to log: %w", err)
+	}
+	defer insert.Close()
 	next := map[place]int64{}
 	for i := range batches {
 		b := &batches[i]
@@ -105,8 +110,7 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 		if err != nil {
 			return fmt.Errorf("append %d records to %s: %w", len(b.Records), b.Topic, err)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO batches (topic, part, base, records, delivery, content) VALUES (?, ?, ?, ?, ?, ?)`,
-			b.Topic, b.Partition, base, len(b.Records), b.Delivery, blob); err != nil {
+		if _, err := insert.ExecContext(ctx, b.Topic, b.Partition, base, len(b.Records), b.Delivery, blob); err != nil {
 			return fmt.Errorf("append %d records to %s: %w", len(b.Records), b.Topic, err)
 		}
 		next[at] = base + int64(len(b.Records))

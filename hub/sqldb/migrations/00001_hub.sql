@@ -34,22 +34,12 @@ CREATE TABLE deliveries (
     started     TEXT    NOT NULL,
     finished    TEXT    NOT NULL DEFAULT '',
     outcome     TEXT    NOT NULL DEFAULT 'open',
+    spans       TEXT    NOT NULL,            -- where its records lie in the log: JSON, as hub.Span
     receipt     TEXT    NOT NULL DEFAULT '' -- JSON, as hub.Receipt
 );
 CREATE INDEX deliveries_file ON deliveries (agency, file, id);
 
--- Where in the log a delivery's records lie: from first to before next; next is NULL while it is open.
-CREATE TABLE spans (
-    delivery INTEGER NOT NULL,
-    topic    TEXT    NOT NULL,
-    part     INTEGER NOT NULL,
-    first    INTEGER NOT NULL,
-    next     INTEGER,
-    PRIMARY KEY (delivery, topic, part)
-) WITHOUT ROWID;
-
 -- +goose Down
-DROP TABLE spans;
 DROP TABLE deliveries;
 DROP TABLE schemas;
 DROP TABLE settings;
