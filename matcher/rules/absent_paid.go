@@ -17,24 +17,13 @@ func absentPaid() Rule {
 			if len(p.Absences) == 0 || !pay.paid() || !p.covered(pay) {
 				return false
 			}
-			var away []state.Absence
-			for _, a := range p.Absences {
-				if a.Kind == schemas.AbsenceAbsent && !a.Approved && pay.Month.Lineage.Same(a.Unit, pay.Unit) {
-					away = append(away, a)
-				}
-			}
-			slices.SortFunc(away, func(a, b state.Absence) int { return int(a.Interval.From) - int(b.Interval.From) })
 			tooLong := false
-			for len(away) > 0 {
-				stay, rows := firstStay(away)
+			for _, stay := range p.away(pay.Unit, pay.Month.Lineage) {
 				days := int(min(stay.To, pay.Month.Last+1)) - int(stay.From)
-				if pay.Month.meets(stay) && days > p.county.Parameters.AbsentLimit {
+				if pay.Month.meets(stay.Interval) && days > p.county.Parameters.AbsentLimit {
 					tooLong = true
-					for _, a := range away[:rows] {
-						p.cite(a.Ref)
-					}
+					p.citeFirst(stay.rows)
 				}
-				away = away[rows:]
 			}
 			if tooLong {
 				p.citePay(pay)
@@ -42,6 +31,46 @@ func absentPaid() Rule {
 			return tooLong
 		},
 	}
+}
+
+// stay is a stay away: absences that touch or overlap, as one.
+type stay struct {
+	state.Interval
+	rows []state.Ref // in order
+}
+
+// lastAway is what away answered last: it is asked of one unit again and again.
+type lastAway struct {
+	unit    state.Unit
+	lineage *Lineage
+	stays   []stay
+}
+
+// away gives the person's stays away without leave from the unit.
+func (p *Person) away(u state.Unit, l *Lineage) []stay {
+	last := &p.lastAway
+	if last.unit == u && last.lineage == l {
+		return last.stays
+	}
+	var absences []state.Absence
+	for _, a := range p.Absences {
+		if a.Kind == schemas.AbsenceAbsent && !a.Approved && l.Same(a.Unit, u) {
+			absences = append(absences, a)
+		}
+	}
+	slices.SortFunc(absences, func(a, b state.Absence) int { return int(a.Interval.From) - int(b.Interval.From) })
+	last.unit, last.lineage, last.stays = u, l, last.stays[:0]
+	for len(absences) > 0 {
+		joined, n := firstStay(absences)
+		s := stay{Interval: joined}
+		for _, a := range absences[:n] {
+			s.rows = append(s.rows, a.Ref)
+		}
+		slices.Sort(s.rows)
+		last.stays = append(last.stays, s)
+		absences = absences[n:]
+	}
+	return last.stays
 }
 
 // firstStay joins the first absences, ordered by their first days, as far as they touch or overlap.

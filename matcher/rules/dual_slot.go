@@ -20,6 +20,8 @@ func dualSlot() Rule {
 			for _, s := range p.held {
 				units = append(units, now.Unit(s.Unit))
 			}
+			slices.Sort(units)
+			units = slices.Compact(units) // a unit is the same as itself
 			var dual []state.Unit
 			for _, u := range units {
 				if slices.ContainsFunc(units, func(other state.Unit) bool { return !now.Same(u, other) }) {
@@ -32,7 +34,7 @@ func dualSlot() Rule {
 			for _, s := range p.held {
 				p.cite(s.Ref)
 			}
-			p.flag(slices.Min(dual), 0)
+			p.flag(dual[0], 0)
 		},
 	}
 }

@@ -113,6 +113,7 @@ func (j *Judge) overuses(uses map[Use]*used) []Finding {
 type verdict struct {
 	rule      *Rule       // that speaks
 	cited     []state.Ref // rows that it has named
+	more      int         // rows beside them that nobody would see
 	findings  []Finding
 	explained []Explanation
 	uses      map[Use]*used
@@ -120,6 +121,13 @@ type verdict struct {
 
 // cite names rows that the next flag, or use, stands on.
 func (v *verdict) cite(rows ...state.Ref) { v.cited = append(v.cited, rows...) }
+
+// citeFirst names rows that stand in order, as many as a finding may name, and counts the others.
+func (v *verdict) citeFirst(rows []state.Ref) {
+	n := min(len(rows), MaxEvidence)
+	v.cite(rows[:n]...)
+	v.more += len(rows) - n
+}
 
 // flag says that something about the person does not fit. 0 is no unit, or no month.
 func (p *Person) flag(u state.Unit, m schemas.Month) {
@@ -132,9 +140,9 @@ func (p *Person) flag(u state.Unit, m schemas.Month) {
 func (p *Person) find(f Finding) {
 	slices.Sort(p.cited)
 	rows := slices.Compact(p.cited)
-	f.Evidence, f.Rows = slices.Clone(rows[:min(len(rows), MaxEvidence)]), len(rows)
+	f.Evidence, f.Rows = slices.Clone(rows[:min(len(rows), MaxEvidence)]), len(rows)+p.more
 	p.findings = append(p.findings, f)
-	p.cited = p.cited[:0]
+	p.cited, p.more = p.cited[:0], 0
 }
 
 func (c *County) finding(r *Rule, u state.Unit, m schemas.Month) Finding {

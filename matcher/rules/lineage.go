@@ -13,6 +13,9 @@ const (
 	maxSteps = 1 << 14
 	// maxBecome bounds how many units one unit may have become. A split has a handful of branches.
 	maxBecome = 1 << 10
+	// maxUnited bounds the work for all days together: units looked at while canons are put together. A
+	// county's hundred successions need a few thousand; it takes a second or two.
+	maxUnited = 1 << 24
 )
 
 // Successions says what units become: by renaming, merging, splitting, and ending.
@@ -29,6 +32,9 @@ type Successions struct {
 	days  []schemas.Date // on which something changes, in order
 	turns [][]turn       // what changes, by day
 	known []*Lineage     // by the number of days that count
+
+	united int          // work done so far, up to maxUnited
+	room   []state.Unit // for union
 }
 
 // A turn is what the successions of one day do to a unit: where ways that leave it on that day come
@@ -153,9 +159,10 @@ func (s *Successions) lineage(days int) *Lineage {
 		became := make([][]state.Unit, len(turns))
 		tooMany := make([]bool, len(turns))
 		for i, t := range turns {
-			became[i] = l.union(t.rests)
-			tooMany[i] = t.many || len(became[i]) > maxBecome ||
-				slices.ContainsFunc(t.rests, func(n int32) bool { return many[n-1] })
+			tooMany[i] = t.many || slices.ContainsFunc(t.rests, func(n int32) bool { return many[n-1] })
+			if !tooMany[i] {
+				became[i], tooMany[i] = l.union(t.rests)
+			}
 		}
 		for i, t := range turns {
 			l.canon[t.node-1], many[t.node-1] = became[i], tooMany[i]
@@ -173,17 +180,25 @@ func (s *Successions) lineage(days int) *Lineage {
 	return l
 }
 
-// union gives what the nodes have become together.
-func (l *Lineage) union(nodes []int32) []state.Unit {
+// union gives what the nodes have become together, unless that is too many units or too much work.
+func (l *Lineage) union(nodes []int32) (units []state.Unit, tooMany bool) {
 	if len(nodes) == 1 {
-		return l.canon[nodes[0]-1]
+		return l.canon[nodes[0]-1], false
 	}
-	var units []state.Unit
+	s := l.successions
+	s.room = s.room[:0]
 	for _, n := range nodes {
-		units = append(units, l.canon[n-1]...)
+		s.room = append(s.room, l.canon[n-1]...)
 	}
-	slices.Sort(units)
-	return slices.Compact(units)
+	if s.united += len(s.room); s.united > maxUnited {
+		return nil, true
+	}
+	slices.Sort(s.room)
+	s.room = slices.Compact(s.room)
+	if len(s.room) > maxBecome {
+		return nil, true
+	}
+	return slices.Clip(slices.Clone(s.room)), false
 }
 
 // Canon gives the units that u has become, in order: none if it has ended, itself if nothing

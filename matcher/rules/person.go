@@ -19,6 +19,8 @@ type Person struct {
 	dead     schemas.Date     // earliest death; Open while there is none
 	retired  schemas.Date     // newest retirement without a newer hire; NoDate if none
 	order    []placed         // the lines of all pays
+	lastLeft lastLeft         // the last answer of left
+	lastAway lastAway         // the last answer of away
 
 	verdict
 }
@@ -67,6 +69,7 @@ type placed struct {
 
 // prepare sorts the lines into pays and finds what many rules ask for.
 func (p *Person) prepare() {
+	p.lastLeft, p.lastAway = lastLeft{}, lastAway{stays: p.lastAway.stays[:0]}
 	p.dead, p.retired = state.Open, state.NoDate
 	for i := range p.Deaths {
 		p.dead = min(p.dead, p.Deaths[i].On)
@@ -119,7 +122,7 @@ func (p *Person) sumPays() {
 // sortLines puts the lines that make a pay into order.
 func (p *Person) sortLines() {
 	p.order = p.order[:0]
-	for i := len(p.PayLines) - 1; i >= 0; i-- { // the oldest first: nearly in order as they came
+	for i := range p.PayLines {
 		line := &p.PayLines[i]
 		switch line.Class {
 		case schemas.ClassRegular, schemas.ClassCorrection, schemas.ClassPension:
@@ -192,12 +195,22 @@ func (p *Person) lent(pay *Pay) bool {
 	})
 }
 
+// lastLeft is what left answered last: it is asked of one unit again and again.
+type lastLeft struct {
+	unit    state.Unit
+	lineage *Lineage
+	day     schemas.Date
+}
+
 // left is the day on which the person left the unit for good, NoDate if he did not.
 func (p *Person) left(u state.Unit, l *Lineage) schemas.Date {
 	if len(p.Events) == 0 {
 		return state.NoDate
 	}
-	return p.lastEvent(leavings[:], func(v state.Unit) bool { return l.Same(u, v) })
+	if p.lastLeft.unit != u || p.lastLeft.lineage != l {
+		p.lastLeft = lastLeft{u, l, p.lastEvent(leavings[:], func(v state.Unit) bool { return l.Same(u, v) })}
+	}
+	return p.lastLeft.day
 }
 
 // The events that end the service, everywhere and at one unit. Nobody writes to them.

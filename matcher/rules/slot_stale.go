@@ -1,6 +1,9 @@
 package rules
 
 import (
+	"cmp"
+	"slices"
+
 	"hebian/matcher/state"
 	"hebian/schemas"
 )
@@ -11,17 +14,23 @@ func slotStale() Rule {
 		Code: "SLOT_STALE", Version: 1,
 		Needs: asOf(slots, deaths, staffEvents, successions),
 		person: func(p *Person) {
-			for _, s := range p.held {
-				if !p.stale(s) {
-					continue
-				}
+			if p.dead == state.Open && len(p.Events) == 0 {
+				return
+			}
+			now := p.county.Now
+			stale := slices.DeleteFunc(slices.Clone(p.held), func(s *state.Slot) bool { return !p.stale(s) })
+			slices.SortStableFunc(stale, func(a, b *state.Slot) int { return cmp.Compare(now.Unit(a.Unit), now.Unit(b.Unit)) })
+			for i, s := range stale {
+				u := now.Unit(s.Unit)
 				p.cite(s.Ref)
+				if i+1 < len(stale) && now.Unit(stale[i+1].Unit) == u {
+					continue // one flag for all slots of a unit
+				}
 				for _, d := range p.Deaths {
 					p.cite(d.Ref)
 				}
 				p.citeRetirement()
-				u := p.county.Now.Unit(s.Unit)
-				p.citeEvents(p.left(u, p.county.Now), leavings[:])
+				p.citeEvents(p.left(u, now), leavings[:])
 				p.flag(u, 0)
 			}
 		},
