@@ -60,7 +60,8 @@ func bind(subject *schemas.Subject, columns []Column) (*binding, error) {
 }
 
 // fill reads a row's cells, which stand in the order of the columns, into the struct and derives the
-// rest. It returns the header of the cell that is wrong, the reason and what was expected.
+// rest. It returns the header of the cell that is wrong, the reason and what was expected. Promise 6:
+// what does not fit is refused whole; only identifiers are cleaned, and then kept as written, too.
 func (b *binding) fill(cells []string, unknown []schemas.Cell, d schemas.Delivered) (header string, reason schemas.Reason, detail string) {
 	*b.rest = append((*b.rest)[:0], unknown...)
 	for i := range b.cells {

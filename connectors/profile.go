@@ -4,15 +4,11 @@
 package connectors
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/goccy/go-yaml"
 
 	"hebian/connectors/text"
 	"hebian/schemas"
@@ -68,7 +64,7 @@ var Profiles = sync.OnceValues(func() ([]Profile, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := ParseProfile(bytes.NewReader(content))
+		p, err := ParseProfile(content)
 		if err != nil {
 			return nil, fmt.Errorf("profile %s: %w", entry.Name(), err)
 		}
@@ -78,9 +74,9 @@ var Profiles = sync.OnceValues(func() ([]Profile, error) {
 })
 
 // ParseProfile reads a profile and checks it against the schemas. Errors name line and column.
-func ParseProfile(r io.Reader) (Profile, error) {
+func ParseProfile(text []byte) (Profile, error) {
 	var p Profile
-	if err := yaml.NewDecoder(r, yaml.Strict()).Decode(&p); err != nil {
+	if err := DecodeYAML(text, &p); err != nil {
 		return p, err
 	}
 	for i := range p.Files {

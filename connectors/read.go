@@ -205,7 +205,7 @@ func (p *pipeline) split(ctx context.Context, j *job, free chan *job, work, orde
 	}
 }
 
-// handOver gives the taker block after block in the order of the file.
+// handOver gives the taker block after block in the order of the file. Promise 4: so order holds within a key.
 func (p *pipeline) handOver(ctx context.Context, taker Taker, ordered <-chan *job, free chan<- *job) error {
 	for j := range ordered {
 		<-j.done

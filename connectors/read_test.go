@@ -266,7 +266,7 @@ func TestProfileErrors(t *testing.T) {
 		{"header twice", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}, {header: h, field: name}]}\n", "stands twice"},
 		{"a subject that no agency sends", "agency: x\nfiles:\n  - {file: a, subject: hub.misfit, form: csv, encoding: utf-8}\n", "no agency sends"},
 	} {
-		if _, err := connectors.ParseProfile(strings.NewReader(test.profile)); err == nil || !strings.Contains(err.Error(), test.says) {
+		if _, err := connectors.ParseProfile([]byte(test.profile)); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: ParseProfile gave %v, want it to say %q", test.name, err, test.says)
 		}
 	}
@@ -288,4 +288,19 @@ func TestProfilesAgreeWithSchemas(t *testing.T) {
 			}
 		}
 	}
+}
+
+func FuzzParseProfile(f *testing.F) {
+	f.Add("agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: died_on}]}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := connectors.ParseProfile([]byte(text))
+		if err != nil {
+			return
+		}
+		for _, file := range p.Files {
+			if schemas.SubjectOf(file.Subject) == nil {
+				t.Errorf("a profile of the unknown subject %q passes", file.Subject)
+			}
+		}
+	})
 }

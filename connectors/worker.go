@@ -145,7 +145,7 @@ func (w *worker) accept(record *text.Record, j *job) (err error) {
 	return nil
 }
 
-// refuse keeps the row as it came, with the reason.
+// refuse keeps the row as it came, with the reason. Promise 3: a row is accepted or it is here.
 func (w *worker) refuse(record *text.Record, header string, reason schemas.Reason, detail string, j *job) (err error) {
 	m := &w.misfit
 	m.Line, m.Column, m.Reason, m.Detail = record.Line, nil, reason, detail

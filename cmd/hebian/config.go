@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"hebian/connectors"
 	"hebian/matcher/rules"
 )
 
@@ -29,7 +30,7 @@ func readConfig(path string) (config, error) {
 	if err != nil {
 		return c, fmt.Errorf("read configuration: %w", err)
 	}
-	switch err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&c); {
+	switch err := connectors.DecodeYAML(text, &c); {
 	case errors.Is(err, io.EOF) || len(bytes.TrimSpace(text)) == 0: // nothing, or comments only
 		return defaultConfig(), nil
 	case err != nil:

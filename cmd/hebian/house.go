@@ -73,9 +73,13 @@ func (h *house) open(ctx context.Context) (err error) {
 	return nil
 }
 
+// temporary names the folders of checks that keep nothing.
+const temporary = "hebian-check-*"
+
 // openTemporary opens a data folder that closing removes.
 func openTemporary(ctx context.Context) (h *house, closeHouse func() error, err error) {
-	dir, err := os.MkdirTemp("", "hebian-")
+	sweepTemporary()
+	dir, err := os.MkdirTemp("", temporary)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make temporary data folder: %w", err)
 	}
@@ -83,6 +87,22 @@ func openTemporary(ctx context.Context) (h *house, closeHouse func() error, err 
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return h, func() error { return errors.Join(h.close(), os.RemoveAll(dir)) }, nil
+}
+
+// sweepTemporary removes what checks that were killed left: folders whose lock nobody holds, and old
+// enough that nobody is about to take it.
+func sweepTemporary() {
+	folders, _ := filepath.Glob(filepath.Join(os.TempDir(), temporary)) // the pattern is right
+	for _, dir := range folders {
+		stat, err := os.Stat(filepath.Join(dir, "lock"))
+		if err != nil || time.Since(stat.ModTime()) < time.Hour {
+			continue
+		}
+		if held, err := lock(filepath.Join(dir, "lock")); err == nil {
+			os.RemoveAll(dir) //nolint:errcheck // the next check tries again
+			held.Close()
+		}
+	}
 }
 
 func (h *house) close() error {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -237,3 +238,34 @@ func TestBashCompletion(t *testing.T) {
 		}
 	}
 }
+
+// Findings stay new until they are written down, and output that can't be printed is an error.
+func TestOutputFails(t *testing.T) {
+	in, data, out := filepath.Join(county, "a", "in"), filepath.Join(t.TempDir(), "data"), t.TempDir()
+	blocked := filepath.Join(out, "flags.csv", "in the way")
+	if err := os.MkdirAll(blocked, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"check", in, "--as-of", "2026-09-30", "--data", data, "--out", out}
+	if code, _, errs := hebian(t, args...); code != 1 || !strings.Contains(errs, "flags.csv") {
+		t.Fatalf("with a folder in the place of flags.csv: exit code %d, %s", code, errs)
+	}
+	if err := os.RemoveAll(filepath.Join(out, "flags.csv")); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, args...)
+	if sum := readSummary(t, out); sum.Opened != sum.Flags || sum.Flags == 0 {
+		t.Errorf("after a run that could not write, %d of %d flags are new, want all", sum.Opened, sum.Flags)
+	}
+	if left, err := filepath.Glob(filepath.Join(out, ".*")); err != nil || len(left) != 0 {
+		t.Errorf("unfinished files are left: %q", left)
+	}
+	var e strings.Builder
+	if code := run(t.Context(), args, streams{broken{}, &e}); code != 1 || !strings.Contains(e.String(), "broken") {
+		t.Errorf("printing to a broken pipe: exit code %d, %s", code, e.String())
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }

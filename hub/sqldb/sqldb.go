@@ -22,7 +22,7 @@ var migrations embed.FS
 // DB is the hub's database.
 type DB struct{ *sql.DB }
 
-// pragmas: a commit is on disk when it returns (synchronous FULL), readers don't wait for the writer
+// pragmas: a commit is on disk when it returns (synchronous FULL; Promise 7: a kill loses nothing), readers don't wait for the writer
 // (WAL). The WAL is folded back into the file every 4,000 pages (16 MB), which bounds its size. Larger
 // pages than the default take more memory and are no faster.
 var pragmas = []string{

@@ -19,7 +19,7 @@ const (
 	version    = 1
 	headBytes  = 5
 	idBytes    = len(schemas.ID{})
-	maxContent = 1 << 28 // bytes of a batch unpacked; intake stays far below, and Append refuses more
+	maxContent = 1 << 25 // bytes of a batch unpacked; intake stays far below, and Append refuses more
 )
 
 var errDamaged = errors.New("batch is damaged; restore the database from a backup")
@@ -50,8 +50,13 @@ func (p *packer) pack(b *hub.Batch) ([]byte, error) {
 		copy(blob[headBytes+i*idBytes:], records[i].ID[:])
 	}
 	blob = blob[:ids+len(s2.Encode(blob[ids:], plain))]
-	binary.LittleEndian.PutUint32(blob[1:], checksum(b, len(records), blob[headBytes:]))
+	seal(b, len(records), blob)
 	return blob, nil
+}
+
+// seal writes the checksum of a blob of n records.
+func seal(b *hub.Batch, n int, blob []byte) {
+	binary.LittleEndian.PutUint32(blob[1:], checksum(b, n, blob[headBytes:]))
 }
 
 func unpack(blob []byte, n int, b *hub.Batch) error {

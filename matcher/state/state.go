@@ -3,7 +3,7 @@
 // each row lies; the rest of a row, its evidence, is read from the log when somebody asks.
 //
 // It is a multiset of rows: an Assert adds one, a Retract takes the one with the same ID away, and
-// the order in which they come changes nothing. It does not know which records were folded already:
+// the order in which they come changes nothing (Promise 5). It does not know which records were folded already:
 // whoever reads the log hands in each batch once. It judges nothing.
 package state
 
