@@ -26,6 +26,7 @@ func (c *deliver) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = cmp.Or(err, h.close()) }()
+	defer debug.SetGCPercent(debug.SetGCPercent(deliverGCPercent))
 	taken, err := h.takeIn(ctx, c.Dir, s)
 	if err != nil {
 		return err
@@ -36,7 +37,12 @@ func (c *deliver) Run(ctx context.Context, s streams) (err error) {
 	return taken.verdict(c.Strict)
 }
 
-const intakeGCPercent = 50
+// How far the heap may grow, in percent of what lives, before it is collected. Files stream through on
+// little; a check keeps the state of all persons, and what it drops early is cheap to leave for a while.
+const (
+	deliverGCPercent = 50
+	checkGCPercent   = 200
+)
 
 // taken is what came of taking a county folder in.
 type taken struct {
@@ -75,9 +81,6 @@ func (h *house) takeIn(ctx context.Context, dir string, s streams) (taken, error
 	}
 	bar := newBar(s.err, total, "reading", true)
 	defer bar.end()
-	// What lives while files stream through is small; collecting it twice as often costs little and
-	// keeps the peak low.
-	defer debug.SetGCPercent(debug.SetGCPercent(intakeGCPercent))
 	door := h.door(dir, func(bytes int64) { bar.set(done + bytes) })
 	for _, found := range t.folder.Found {
 		r, err := h.deliver(ctx, door, found)

@@ -86,7 +86,8 @@ func openTemporary(ctx context.Context) (h *house, closeHouse func() error, err 
 	if h, err = openHouse(ctx, dir); err != nil {
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return h, func() error { return errors.Join(h.close(), os.RemoveAll(dir)) }, nil
+	// Removed first, so that closing does not fold a write-ahead log that nobody will read.
+	return h, func() error { return errors.Join(os.RemoveAll(dir), h.close()) }, nil
 }
 
 // sweepTemporary removes what checks that were killed left: folders whose lock nobody holds, and old

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,22 +79,36 @@ func (h *house) judge(ctx context.Context, counts map[int64]string, asOf schemas
 	return j, h.trace(ctx, &j, counts)
 }
 
-// trace finds the file and line of every row of evidence.
+// trace finds the file and line of every row of evidence, as many partitions at a time as there are processors.
 func (h *house) trace(ctx context.Context, j *judgement, counts map[int64]string) error {
-	var at []hub.Position
-	refs := map[hub.Position]state.Ref{}
+	type part struct {
+		topic     string
+		partition int
+	}
+	at := map[part][]hub.Position{}
+	seen := map[state.Ref]bool{}
 	for i := range j.Findings {
 		for _, ref := range j.Findings[i].Evidence {
-			p := hub.Position{Topic: ref.Topic(), Partition: ref.Partition(), Offset: ref.Offset()}
-			if _, known := refs[p]; !known {
-				refs[p] = ref
-				at = append(at, p)
+			if !seen[ref] {
+				seen[ref] = true
+				p := part{ref.Topic(), ref.Partition()}
+				at[p] = append(at[p], hub.Position{Topic: p.topic, Partition: p.partition, Offset: ref.Offset()})
 			}
 		}
 	}
-	slices.SortFunc(at, hub.Position.Compare)
-	return hub.Trace(ctx, h.log, at, func(p hub.Position, delivery int64, r *schemas.Record) error {
-		j.sources[refs[p]] = source{File: counts[delivery], Line: r.Line, Delivery: delivery, Record: r.ID.String()}
-		return nil
-	})
+	var mu sync.Mutex // guards j.sources
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, positions := range at {
+		group.Go(func() error {
+			slices.SortFunc(positions, hub.Position.Compare)
+			return hub.Trace(ctx, h.log, positions, func(p hub.Position, delivery int64, r *schemas.Record) error {
+				mu.Lock()
+				defer mu.Unlock()
+				j.sources[state.RefOf(p.Topic, p.Partition, p.Offset)] = source{counts[delivery], r.Line, delivery, r.ID.String()}
+				return nil
+			})
+		})
+	}
+	return group.Wait()
 }
