@@ -19,6 +19,9 @@ import (
 const (
 	// maxUnknown bounds how many unknown columns of a file are named in its receipt.
 	maxUnknown = 100
+	// jobRecords and jobBytes are what a block of pay lines comes to, so that jobs rarely grow.
+	jobRecords = 3000
+	jobBytes   = 512 << 10
 	// maxRows bounds a file. Whoever takes rows remembers each until the file ends, to count equal ones.
 	maxRows = 1 << 27
 )
@@ -179,7 +182,7 @@ func (p *pipeline) rows(ctx context.Context, first *job, taker Taker) error {
 func (d *Door) job() *job {
 	j, ok := d.spare.Get().(*job)
 	if !ok {
-		j = &job{}
+		j = &job{accepted: make([]schemas.Record, 0, jobRecords), bytes: make([]byte, 0, jobBytes)}
 	}
 	return j
 }

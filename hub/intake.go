@@ -21,6 +21,7 @@ const MisfitTopic = "hub.misfit"
 const (
 	flushRecords = 16 << 10
 	flushBytes   = 8 << 20
+	pendingBytes = 3 << 20 // what flushRecords pay lines come to
 )
 
 // ErrBusy says that the same file is being delivered already.
@@ -88,7 +89,7 @@ func (in *Intake) Begin(ctx context.Context, agency, file, subject string) (*Ses
 	for range cap(s.free) {
 		p, ok := in.spare.Get().(*pending)
 		if !ok {
-			p = &pending{}
+			p = &pending{bytes: make([]byte, 0, pendingBytes)}
 		}
 		s.free <- p
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"hebian/connectors"
@@ -65,7 +64,6 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 
 // checkFolder takes a county folder in, judges, and writes the output if a folder for it is named.
 func (h *house) checkFolder(ctx context.Context, dir, out string, asOf schemas.Date, p rules.Parameters, s streams) (taken, *summary, judgement, error) {
-	defer debug.SetGCPercent(debug.SetGCPercent(checkGCPercent))
 	fail := func(err error) (taken, *summary, judgement, error) { return taken{}, nil, judgement{}, err }
 	if out != "" {
 		if err := writable(out); err != nil {

@@ -37,12 +37,9 @@ func (c *deliver) Run(ctx context.Context, s streams) (err error) {
 	return taken.verdict(c.Strict)
 }
 
-// How far the heap may grow, in percent of what lives, before it is collected. Files stream through on
-// little; a check keeps the state of all persons, and what it drops early is cheap to leave for a while.
-const (
-	deliverGCPercent = 50
-	checkGCPercent   = 200
-)
+// deliverGCPercent is how far the heap may grow, in percent of what lives, before it is collected. Files
+// stream through on little; collecting twice as often as by default keeps the peak low.
+const deliverGCPercent = 50
 
 // taken is what came of taking a county folder in.
 type taken struct {

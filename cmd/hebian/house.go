@@ -41,7 +41,7 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open data folder: %w", err)
 	}
-	h := &house{dir: dir, schemaIDs: map[string]uint32{}}
+	h := &house{dir: dir}
 	err := h.open(ctx)
 	if err != nil {
 		h.close()
@@ -60,10 +60,12 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.log, err = sqllog.Open(ctx, h.db.DB, singleTopics...); err != nil {
 		return err
 	}
+	texts := map[string]string{}
 	for _, s := range schemas.Subjects() {
-		if h.schemaIDs[s.Name], err = h.db.SchemaID(ctx, s.Name, s.Schema); err != nil {
-			return err
-		}
+		texts[s.Name] = s.Schema
+	}
+	if h.schemaIDs, err = h.db.SchemaIDs(ctx, texts); err != nil {
+		return err
 	}
 	if h.findings, err = findingdb.Open(ctx, h.db.DB); err != nil {
 		return err

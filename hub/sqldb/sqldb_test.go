@@ -32,19 +32,19 @@ func TestOddPath(t *testing.T) {
 	}
 }
 
-func TestSchemaID(t *testing.T) {
+func TestSchemaIDs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "hebian.db")
 	db := open(t, path)
-	a, errA := db.SchemaID(t.Context(), "x.a", `"int"`)
-	b, errB := db.SchemaID(t.Context(), "x.b", `"int"`)
-	if errA != nil || errB != nil || a == b {
-		t.Fatalf("ids %d and %d, %v %v; want two different ones", a, b, errA, errB)
+	ids, err := db.SchemaIDs(t.Context(), map[string]string{"x.a": `"int"`, "x.b": `"int"`})
+	if err != nil || ids["x.a"] == ids["x.b"] || ids["x.a"] == 0 || ids["x.b"] == 0 {
+		t.Fatalf("ids are %v, %v; want two different ones", ids, err)
 	}
 	db = open(t, path)
-	if again, err := db.SchemaID(t.Context(), "x.a", `"int"`); err != nil || again != a {
-		t.Errorf("asked again the id is %d, %v; want %d", again, err, a)
+	again, err := db.SchemaIDs(t.Context(), map[string]string{"x.a": `"int"`, "x.b": `"int"`, "x.c": `"int"`})
+	if err != nil || again["x.a"] != ids["x.a"] || again["x.b"] != ids["x.b"] || again["x.c"] == 0 {
+		t.Errorf("asked again the ids are %v, %v; want %v and a new one", again, err, ids)
 	}
-	if _, err := db.SchemaID(t.Context(), "x.a", `"long"`); !errors.Is(err, sqldb.ErrOtherSchema) {
+	if _, err := db.SchemaIDs(t.Context(), map[string]string{"x.a": `"long"`}); !errors.Is(err, sqldb.ErrOtherSchema) {
 		t.Errorf("another schema of the subject gave %v, want ErrOtherSchema", err)
 	}
 }
