@@ -211,8 +211,8 @@ func TestDeliverPrintsReceipts(t *testing.T) {
 // The script for bash completes commands, flags and the values of a set.
 func TestBashCompletion(t *testing.T) {
 	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash to try it with")
+	if err != nil && os.Getenv("HEBIAN_SKIP_NOTHING") == "" {
+		t.Skip("no bash to try it with (with HEBIAN_SKIP_NOTHING set this fails)")
 	}
 	_, script, _ := hebian(t, "completion", "bash")
 	for _, test := range []struct {

@@ -31,6 +31,7 @@ type Log struct {
 
 	mu   sync.Mutex
 	next map[place]int64 // next offset by partition, for those written to or asked for
+	all  bool            // next has every partition that holds anything: the log was empty when it was opened
 }
 
 type place struct {
@@ -60,6 +61,9 @@ func Open(ctx context.Context, db *sql.DB, singleTopics ...string) (*Log, error)
 	l := &Log{db: db, single: map[string]bool{}, partitions: n, next: map[place]int64{}}
 	for _, topic := range singleTopics {
 		l.single[topic] = true
+	}
+	if err := db.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM batches)`).Scan(&l.all); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return l, nil
 }
@@ -129,7 +133,7 @@ func (l *Log) End(ctx context.Context, topic string, partition int) (int64, erro
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := place{topic, partition}
-	if n, ok := l.next[at]; ok {
+	if n, ok := l.next[at]; ok || l.all {
 		return n, nil
 	}
 	var n int64
