@@ -9,7 +9,7 @@ import (
 )
 
 // Names of unknown columns stand in every record that has a value there, so they are bounded: one, and
-// all of a file together.
+// all of a file together. Beyond that a column goes by its place, "#17".
 const (
 	maxHeaderBytes  = 256
 	maxHeadersBytes = 16 << 10
@@ -65,20 +65,30 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 	}
 	names := 0
 	for i, header := range headers {
-		if !known[i] {
-			if names += len(header); len(header) > maxHeaderBytes || names > maxHeadersBytes {
-				return refuse(record.Line, "names of unknown columns are longer than %d bytes, or all of them longer than %d", maxHeaderBytes, maxHeadersBytes)
-			}
-			l.others = append(l.others, otherColumn{header, i})
-			if header != "" && len(l.unknown) < maxUnknown {
-				l.unknown = append(l.unknown, header)
-			}
+		if known[i] {
+			continue
 		}
+		if header != "" && len(l.unknown) < maxUnknown {
+			l.unknown = append(l.unknown, shortened(header))
+		}
+		if len(header) > maxHeaderBytes || names+len(header) > maxHeadersBytes {
+			header = fmt.Sprintf("#%d", i+1)
+		}
+		names += len(header)
+		l.others = append(l.others, otherColumn{header, i})
 	}
 	// By name, so that a row's ID does not hang on where the columns stand.
 	slices.SortStableFunc(l.others, func(a, b otherColumn) int { return strings.Compare(a.header, b.header) })
 	block.Records = block.Records[1:]
 	return l, nil
+}
+
+// shortened is a name as a receipt shows it.
+func shortened(name string) string {
+	if len(name) <= maxHeaderBytes {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxHeaderBytes], "") + "…"
 }
 
 func required(columns []Column) []string {

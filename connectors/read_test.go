@@ -229,6 +229,24 @@ func TestContentID(t *testing.T) {
 	}
 }
 
+// Unknown columns are never an error. One with an endless name goes by its place, or each record would
+// hold the name.
+func TestEndlessHeader(t *testing.T) {
+	k, reading, err := read(t, "social/insurance.csv", "id_number,"+strings.Repeat("名", 300_000)+",insured_uscc,month,note\n139721196001010003,x,U1,202609,y\n")
+	if err != nil || len(k.rows) != 1 {
+		t.Fatalf("%d rows, %v", len(k.rows), err)
+	}
+	want := []schemas.Cell{{Column: "#2", Text: "x"}, {Column: "note", Text: "y"}}
+	if diff := cmp.Diff(want, k.rows[0].(*schemas.Insurance).Rest); diff != "" {
+		t.Errorf("cells kept differ (-want +got):\n%s", diff)
+	}
+	for _, name := range reading.UnknownColumns {
+		if len(name) > 300 {
+			t.Errorf("the receipt holds a name of %d bytes", len(name))
+		}
+	}
+}
+
 // A taker that refuses ends the reading with its error.
 func TestTakerRefuses(t *testing.T) {
 	dir := t.TempDir()

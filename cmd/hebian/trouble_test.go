@@ -87,7 +87,6 @@ func TestTrouble(t *testing.T) {
 		{"a folder under the name of a file", check(of("social/insurance.csv/x", "")), 0, []string{"social/insurance.csv: is no regular file"}},
 		{"a pipe under the name of a file", check(pipe), 0, []string{"social/insurance.csv: is no regular file"}},
 		{"a link to nowhere under the name of a file", check(dangling), 0, []string{"social/insurance.csv: can't be opened: no such file"}},
-		{"an endless name of a column", check(of("social/insurance.csv", strings.Repeat("x", 300)+",id_number,insured_uscc,month\n")), 0, []string{"line 1: names of unknown columns are longer than 256 bytes"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, out, errs := hebian(t, test.args...)
