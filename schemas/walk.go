@@ -79,9 +79,6 @@ func NewWalker(schema avro.Schema) (*Walker, error) {
 	return w, nil
 }
 
-// Schema is what the walker was made for.
-func (w *Walker) Schema() avro.Schema { return w.schema }
-
 // Index is the place of a top-level field among the fields that Walk fills, -1 if there is none.
 func (w *Walker) Index(name string) int { return slices.Index(w.names, name) }
 
