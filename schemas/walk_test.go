@@ -203,11 +203,17 @@ func TestHostile(t *testing.T) {
 			w, data := walkerOf(t, parse(t, string(c.Schema))), unhex(t, c.Hex)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
 			var v any
 			err := Decode(append([]byte{0, 0, 0, 0, 1}, data...), w, &v)
-			took := time.Since(start)
 			runtime.ReadMemStats(&after)
+			took := time.Hour
+			for range 5 { // the fastest: a busy machine may interrupt any of them
+				start := time.Now()
+				if again := Decode(append([]byte{0, 0, 0, 0, 1}, data...), w, &v); !errors.Is(again, ErrMalformed) {
+					t.Errorf("refused as %v, then as %v", err, again)
+				}
+				took = min(took, time.Since(start))
+			}
 			if !errors.Is(err, ErrMalformed) {
 				t.Errorf("not refused: %v", err)
 			}
