@@ -23,6 +23,7 @@ type Found struct {
 
 // Folder is what lies in a county folder.
 type Folder struct {
+	Dir     string
 	Found   []Found  // sorted by name
 	Missing []*File  // described by a profile and not there
 	Unknown []string // there and described by no profile
@@ -30,7 +31,7 @@ type Folder struct {
 
 // Scan looks through a county folder and its sub-folders for the files that the profiles describe.
 func Scan(dir string, profiles []Profile) (Folder, error) {
-	var folder Folder
+	folder := Folder{Dir: dir}
 	names, err := files(dir)
 	if err != nil {
 		return folder, fmt.Errorf("look through county folder: %w", err)

@@ -39,20 +39,24 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	folder, err := scan(c.Dir)
+	if err != nil {
+		return err
+	}
 	h, closeHouse, err := c.house(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = cmp.Or(err, closeHouse()) }()
 	if !given {
-		if asOf, err = h.lastPayday(ctx, c.Dir); err != nil {
+		if asOf, err = h.lastPayday(ctx, folder); err != nil {
 			return err
 		}
 	}
 	if today := time.Now(); asOf > schemas.DateOf(today) {
 		fmt.Fprintf(s.err, "hebian: judging as of %s, which is still to come\n", asOf)
 	}
-	taken, sum, _, err := h.checkFolder(ctx, c.Dir, c.Out, asOf, config.Parameters, s)
+	taken, sum, _, err := h.checkFolder(ctx, folder, c.Out, asOf, config.Parameters, s)
 	if err != nil {
 		return err
 	}
@@ -63,39 +67,32 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 }
 
 // checkFolder takes a county folder in, judges, and writes the output if a folder for it is named.
-func (h *house) checkFolder(ctx context.Context, dir, out string, asOf schemas.Date, p rules.Parameters, s streams) (taken, *summary, judgement, error) {
-	fail := func(err error) (taken, *summary, judgement, error) { return taken{}, nil, judgement{}, err }
+func (h *house) checkFolder(ctx context.Context, folder connectors.Folder, out string, asOf schemas.Date, p rules.Parameters, s streams) (t taken, sum *summary, j judgement, err error) {
 	if out != "" {
 		if err := writable(out); err != nil {
-			return fail(err)
+			return t, sum, j, err
 		}
 	}
-	t, err := h.takeIn(ctx, dir, s)
-	if err != nil {
-		return fail(err)
+	if t, err = h.takeIn(ctx, folder, s); err != nil {
+		return t, sum, j, err
 	}
 	counts, err := hub.Counting(ctx, h.deliveries)
 	if err != nil {
-		return fail(err)
+		return t, sum, j, err
 	}
-	j, err := h.judge(ctx, counts, asOf, p)
-	if err != nil {
-		return fail(err)
+	if j, err = h.judge(ctx, counts, asOf, p); err != nil {
+		return t, sum, j, err
 	}
-	sum, err := summarize(t, counts, j)
-	if err != nil {
-		return fail(err)
+	if sum, err = summarize(t, counts, j); err != nil {
+		return t, sum, j, err
 	}
 	if out != "" {
 		if err := h.write(ctx, out, t, counts, j, sum); err != nil {
-			return fail(err)
+			return t, sum, j, err
 		}
 	}
 	// After the files: should they not be written, what is new stays new.
-	if err := h.findings.Change(ctx, j.opened, j.refreshed, j.closed); err != nil {
-		return fail(err)
-	}
-	return t, sum, j, nil
+	return t, sum, j, h.findings.Change(ctx, j.opened, j.refreshed, j.closed)
 }
 
 // day reads --as-of, if it is given.
@@ -120,12 +117,8 @@ func (c *check) house(ctx context.Context) (h *house, closeHouse func() error, e
 
 // lastPayday is the last day of the newest month that a payroll file of the folder, or one delivered
 // before, has in its name.
-func (h *house) lastPayday(ctx context.Context, dir string) (schemas.Date, error) {
+func (h *house) lastPayday(ctx context.Context, folder connectors.Folder) (schemas.Date, error) {
 	profiles, err := connectors.Profiles()
-	if err != nil {
-		return 0, err
-	}
-	folder, err := connectors.Scan(dir, profiles)
 	if err != nil {
 		return 0, err
 	}

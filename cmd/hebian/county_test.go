@@ -177,13 +177,9 @@ func atoi(t *testing.T, s string) int {
 	return n
 }
 
-func scan(t *testing.T, dir string) connectors.Folder {
+func mustScan(t *testing.T, dir string) connectors.Folder {
 	t.Helper()
-	profiles, err := connectors.Profiles()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, err := connectors.Scan(dir, profiles)
+	folder, err := scan(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

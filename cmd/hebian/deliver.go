@@ -27,7 +27,11 @@ func (c *deliver) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = cmp.Or(err, h.close()) }()
 	defer debug.SetGCPercent(debug.SetGCPercent(deliverGCPercent))
-	taken, err := h.takeIn(ctx, c.Dir, s)
+	folder, err := scan(c.Dir)
+	if err != nil {
+		return err
+	}
+	taken, err := h.takeIn(ctx, folder, s)
 	if err != nil {
 		return err
 	}
@@ -61,31 +65,33 @@ func (t taken) verdict(strict bool) error {
 	return nil
 }
 
-// takeIn delivers every file of a county folder that a profile describes. A file that is not what its
-// profile says fails alone, with a message; any other error ends it.
-func (h *house) takeIn(ctx context.Context, dir string, s streams) (taken, error) {
+// scan looks through a county folder by the built-in profiles.
+func scan(dir string) (connectors.Folder, error) {
 	profiles, err := connectors.Profiles()
 	if err != nil {
-		return taken{}, err
+		return connectors.Folder{}, err
 	}
-	t := taken{}
-	if t.folder, err = connectors.Scan(dir, profiles); err != nil {
-		return t, err
-	}
+	return connectors.Scan(dir, profiles)
+}
+
+// takeIn delivers every file of a county folder that a profile describes. A file that is not what its
+// profile says fails alone, with a message; any other error ends it.
+func (h *house) takeIn(ctx context.Context, folder connectors.Folder, s streams) (taken, error) {
+	t := taken{folder: folder}
 	var total, done int64
-	for _, found := range t.folder.Found {
+	for _, found := range folder.Found {
 		total += found.Bytes
 	}
 	bar := newBar(s.err, total, "reading", true)
 	defer bar.end()
-	door := h.door(dir, func(bytes int64) { bar.set(done + bytes) })
-	for _, found := range t.folder.Found {
+	door := h.door(folder.Dir, func(bytes int64) { bar.set(done + bytes) })
+	for _, found := range folder.Found {
 		r, err := h.deliver(ctx, door, found)
 		done += found.Bytes
 		var fileErr *connectors.FileError
 		switch {
 		case errors.As(err, &fileErr):
-			fmt.Fprintf(s.err, "hebian: %v\n", fileErr)
+			fmt.Fprintf(s.err, "hebian: %s\n", printable(fileErr.Error()))
 		case err != nil:
 			return t, err
 		}

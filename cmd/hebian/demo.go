@@ -46,7 +46,11 @@ func (c *demo) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = cmp.Or(err, h.close()) }()
 	out := filepath.Join(dir, "out")
-	_, sum, j, err := h.checkFolder(ctx, filepath.Join(dir, "in"), out, made.AsOf, defaultConfig().Parameters, s)
+	folder, err := scan(filepath.Join(dir, "in"))
+	if err != nil {
+		return err
+	}
+	_, sum, j, err := h.checkFolder(ctx, folder, out, made.AsOf, defaultConfig().Parameters, s)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func copyFile(t *testing.T, from, to, name string) {
 // Files in any order, one at a time and some of them twice, end in the same flags.
 func TestAnyOrder(t *testing.T) {
 	in := filepath.Join(county, "edge", "in")
-	found := scan(t, in).Found
+	found := mustScan(t, in).Found
 	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		random.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
@@ -56,7 +56,7 @@ func TestAnyOrder(t *testing.T) {
 // just the newest version; and the summary tells what is new and what is gone.
 func TestChangedFile(t *testing.T) {
 	in, data := t.TempDir(), filepath.Join(t.TempDir(), "data")
-	for _, f := range scan(t, filepath.Join(county, "edge", "in")).Found {
+	for _, f := range mustScan(t, filepath.Join(county, "edge", "in")).Found {
 		copyFile(t, filepath.Join(county, "edge", "in"), in, f.Name)
 	}
 	slots := filepath.Join(in, "staffing", "slots.csv")

@@ -151,7 +151,7 @@ func TestFileChangesWhileRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer h.close()
-			folder := scan(t, dir)
+			folder := mustScan(t, dir)
 			done := false
 			door := h.door(dir, func(int64) {
 				if !done {
