@@ -24,9 +24,9 @@ var rooms = map[string][]string{
 
 // technologies may be imported only below the package named for them, never at the top of a room.
 var technologies = map[string][]string{
-	"database/sql":                   {"hub/sqldb", "hub/sqllog", "matcher/sqldb"},
+	"database/sql":                   {"hub/sqldb", "hub/sqllog", "matcher/sqldb", "matcher/queue/sqldb", "ops/access/sqldb"},
 	"modernc.org/sqlite":             {"hub/sqldb"},
-	"github.com/pressly/goose":       {"hub/sqldb", "matcher/sqldb"},
+	"github.com/pressly/goose":       {"hub/sqldb"},
 	"github.com/hamba/avro":          {"schemas"},
 	"github.com/segmentio/kafka-go":  {"hub/kafka"},
 	"github.com/klauspost/compress":  {"hub/sqllog"},
@@ -35,10 +35,14 @@ var technologies = map[string][]string{
 	"golang.org/x/text":              {"connectors/text", "schemas/ident", "cmd/hebian/simulate"},
 	"github.com/jedib0t/go-pretty":   {"cmd/hebian"},
 	"github.com/schollz/progressbar": {"cmd/hebian"},
-	"net/http":                       {"cmd/hebian", "ops"},
-	"github.com/go-resty/resty":      {"connectors/rest"},
+	"net/http":                       {"cmd/hebian", "connectors/push", "ops"},
+	"github.com/go-resty/resty":      {"connectors/push", "connectors/rest"},
+	"github.com/sony/gobreaker":      {"connectors/push", "connectors/rest"},
+	"github.com/alexedwards/scs":     {"ops/access"},
+	"golang.org/x/crypto":            {"ops/access"},
+	"html/template":                  {"ops/desk"},
 	"github.com/prometheus":          {"ops/watch"},
-	"github.com/danielgtaylor/huma":  {"ops"},
+	"github.com/danielgtaylor/huma":  {"connectors/push", "ops", "cmd/hebian"},
 }
 
 // TestRooms parses every import of the project and fails on one that goes the wrong way.

@@ -13,6 +13,7 @@ import (
 	"runtime"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -51,7 +52,17 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	return Migrate(ctx, db, files, goose.DefaultTablename)
+}
+
+// Migrate brings the tables of one package up to date: files holds its numbered migrations, table is
+// where goose notes which of them ran. Tables made by a newer version are refused.
+func Migrate(ctx context.Context, db *sql.DB, files fs.FS, table string) error {
+	store, err := database.NewStore(goose.DialectSQLite3, table)
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider("", db, files, goose.WithStore(store))
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
-
+	"hebian/hub/sqldb"
 	"hebian/matcher"
 	"hebian/matcher/state"
 )
@@ -29,20 +27,12 @@ type Findings struct{ db *sql.DB }
 
 // Open brings the matcher's tables up to date.
 func Open(ctx context.Context, db *sql.DB) (*Findings, error) {
-	store, err := database.NewStore(goose.DialectSQLite3, "matcher_db_version")
-	if err != nil {
-		return nil, err
-	}
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	provider, err := goose.NewProvider("", db, files, goose.WithStore(store))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return nil, fmt.Errorf("bring the matcher's tables up to date: %w", err)
+	if err := sqldb.Migrate(ctx, db, files, "matcher_db_version"); err != nil {
+		return nil, fmt.Errorf("open findings: %w", err)
 	}
 	return &Findings{db}, nil
 }
