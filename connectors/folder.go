@@ -17,6 +17,7 @@ const maxEntries = 10_000
 type Found struct {
 	*File
 	Name  string // path relative to the county folder, with /
+	Path  string // where it lies; "": in the county folder, under its name
 	Month schemas.Month
 	Bytes int64
 }

@@ -54,9 +54,9 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s, line %d: %s", e.File, e.Line, e.Reason)
 }
 
-// Door reads the files of one county folder.
+// Door reads the files of one county folder, or files that lie elsewhere and only go by a name in it.
 type Door struct {
-	Dir      string
+	Dir      string                      // not needed for files that have a path of their own
 	SchemaID func(subject string) uint32 // ids for the framing
 	Progress func(bytes int64)           // called as reading goes on; may be nil
 
@@ -66,7 +66,11 @@ type Door struct {
 // Read reads a file and hands its rows to taker. A *FileError means that the file can't be read as
 // its profile says; other errors are of the disk or of the taker.
 func (d *Door) Read(ctx context.Context, found Found, taker Taker) (Reading, error) {
-	file, err := openWatched(filepath.Join(d.Dir, filepath.FromSlash(found.Name)), found.Name)
+	path := found.Path
+	if path == "" {
+		path = filepath.Join(d.Dir, filepath.FromSlash(found.Name))
+	}
+	file, err := openWatched(path, found.Name)
 	if err != nil {
 		return Reading{}, err
 	}

@@ -2,19 +2,50 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
-// Delivery is one file that an agency handed over, from the first row taken in to the receipt.
+// ErrUnknown says that there is no delivery of that number.
+var ErrUnknown = errors.New("no such delivery")
+
+// Mode says what a delivery does to what its file held before.
+type Mode string
+
+// The modes. Rows to add and rows to take back together are a change set.
+const (
+	Full   Mode = "full"   // the file is whole: what it lacks is taken back
+	Add    Mode = "add"    // its rows come on top
+	Remove Mode = "remove" // its rows are taken back; each must be there
+)
+
+// Manifest announces a delivery.
+type Manifest struct {
+	Agency    string
+	File      string // path relative to the county folder, with /
+	Subject   string // of its records
+	Mode      Mode
+	Key       string // the sender's idempotency key, "": none. Add and Remove need one: without it a repeat can't be told from more rows
+	Confirmed bool   // an operator said yes to a withdrawal beyond the limit
+}
+
+// Delivery is one file that an agency handed over, from the first row taken in to the receipt. The order of
+// deliveries is that of their IDs; times are for people, as a clock may jump back.
 type Delivery struct {
 	ID       int64 // grows with every delivery
 	Agency   string
 	File     string // path relative to the county folder, with /
 	Subject  string // of its records
+	Mode     Mode
 	Outcome  Outcome
 	Started  time.Time
 	Finished time.Time // zero while open
-	Spans    []Span    // where its records lie
+	Live     int64     // rows of the file that count after it, accepted ones; 0 unless complete
+	Refused  int64     // and those in quarantine
+
+	Accepted    int64 // of the rows that were read, once it ended
+	Quarantined int64
+	Spans       []Span // where its records lie; of a change set none while it is open
 }
 
 // Outcome says how a delivery ended.
@@ -28,6 +59,12 @@ const (
 	Complete Outcome = "complete"
 	// Failed: the file is not what its agency promised, or changed while it was read. Nothing of it counts; what was delivered earlier under its name stays.
 	Failed Outcome = "failed"
+	// Held: the file is whole, but would withdraw more of the earlier rows than is let through without an operator's
+	// yes. Nothing of it counts; delivered again with a confirmed manifest, it does.
+	Held Outcome = "held"
+	// Discarded: it was held, and then an operator let it fall or said yes to it, which made a new delivery; or a
+	// newer version of the file came.
+	Discarded Outcome = "discarded"
 )
 
 // Span is a run of offsets of one partition, from First to before Next. Next is -1 while the delivery
@@ -40,12 +77,15 @@ type Span struct {
 }
 
 // Receipt is what an agency gets for a delivery. RowsRead = Accepted + Quarantined, and what the
-// delivery changed is Added and Retracted rows; Unchanged ones were known from an earlier version.
+// delivery changed is Added and Retracted rows; Unchanged ones were known from an earlier version. A row that
+// Remove took back is accepted and retracted. A held delivery has read its rows and changed none.
 type Receipt struct {
 	Delivery       int64     `json:"delivery"`
 	Agency         string    `json:"agency"`
 	File           string    `json:"file"`
 	Subject        string    `json:"subject"`
+	Mode           Mode      `json:"mode"`
+	Key            string    `json:"key,omitempty"` // the sender's idempotency key
 	Outcome        Outcome   `json:"outcome"`
 	Error          string    `json:"error,omitempty"`
 	Digest         string    `json:"digest"` // "sha256:" and the file's digest in hexadecimal
@@ -56,20 +96,38 @@ type Receipt struct {
 	Added          int64     `json:"added"`
 	Unchanged      int64     `json:"unchanged"`
 	Retracted      int64     `json:"retracted"`
+	Withdrawn      int64     `json:"withdrawn"` // of a Full delivery: accepted rows that vanish and have no other of the same key in their place
+	Earlier        int64     `json:"earlier"`   // of a Full delivery: accepted rows of the file before it
+	Live           int64     `json:"live"`      // accepted rows of the file that count after it; 0 unless complete
+	Refused        int64     `json:"refused"`   // and those in quarantine
 	UnknownColumns []string  `json:"unknown_columns,omitempty"`
 	Started        time.Time `json:"started"`
 	Finished       time.Time `json:"finished"`
 	Spans          []Span    `json:"positions"`
 }
 
-// Deliveries keeps deliveries and their receipts.
-type Deliveries interface {
-	// Begin writes down an open delivery and gives it its ID.
-	Begin(ctx context.Context, d *Delivery) error
+// Versions looks up what was delivered of one file.
+type Versions interface {
 	// Of lists the deliveries of a file in the order they came.
 	Of(ctx context.Context, agency, file string) ([]Delivery, error)
-	// Finish closes a delivery with its receipt, both or neither.
-	Finish(ctx context.Context, r Receipt) error
+}
+
+// Receipts looks up receipts.
+type Receipts interface {
+	// Get gives the receipt of a delivery; an open one's says what is known. ErrUnknown if there is none.
+	Get(ctx context.Context, id int64) (Receipt, error)
+	// ByKey finds the complete delivery of an agency's idempotency key.
+	ByKey(ctx context.Context, agency, key string) (Receipt, bool, error)
 	// Each calls fn for every delivery with a receipt, in the order they came.
 	Each(ctx context.Context, fn func(Receipt) error) error
+}
+
+// Deliveries keeps deliveries and their receipts.
+type Deliveries interface {
+	Versions
+	Receipts
+	// Begin writes down an open delivery and gives it its ID.
+	Begin(ctx context.Context, d *Delivery) error
+	// Finish closes a delivery with its receipt, both or neither.
+	Finish(ctx context.Context, r Receipt) error
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -24,8 +25,13 @@ const (
 	pendingBytes = 3 << 20 // what flushRecords pay lines come to
 )
 
-// ErrBusy says that the same file is being delivered already.
-var ErrBusy = errors.New("this file is being delivered already")
+// What stands in the way of a delivery before its first row.
+var (
+	// ErrBusy says that the same file, or one under the same idempotency key, is being delivered.
+	ErrBusy = errors.New("this file is being delivered already")
+	// ErrKeyUsed says that the idempotency key stands for a complete delivery: its receipt is the answer.
+	ErrKeyUsed = errors.New("a delivery under this key is complete already")
+)
 
 // Clock tells the time of receipts.
 type Clock func() time.Time
@@ -34,36 +40,49 @@ type Clock func() time.Time
 // file brought, appends the rest to the log, takes back what the file no longer has, and writes the
 // receipt.
 type Intake struct {
+	// MisfitSchema is the schema id in the frames of the misfits that intake itself makes: rows to take back that
+	// their file does not hold. Mode Remove needs it.
+	MisfitSchema uint32
+
 	log        Log
 	deliveries Deliveries
 	now        Clock
+	percent    int64 // of the earlier rows may go without an operator's yes
 
 	mu   sync.Mutex
-	busy map[string]bool // files being delivered
+	busy map[claim]bool // by sessions under way
 
 	spare sync.Pool // of *pending, so that each file doesn't grow its own
 }
 
-// NewIntake gives an intake that writes to a log and keeps its deliveries.
-func NewIntake(log Log, deliveries Deliveries, now Clock) *Intake {
-	return &Intake{log: log, deliveries: deliveries, now: now, busy: map[string]bool{}}
+// claim is what one session at a time may have: a file, or an agency's idempotency key.
+type claim struct{ file, agency, key string }
+
+// NewIntake gives an intake that writes to a log and keeps its deliveries. A whole file that would withdraw more
+// than withdrawalPercent of its earlier rows is held; at 100 none is.
+func NewIntake(log Log, deliveries Deliveries, now Clock, withdrawalPercent int) *Intake {
+	return &Intake{log: log, deliveries: deliveries, now: now, percent: int64(withdrawalPercent), busy: map[claim]bool{}}
 }
 
 // Session is one delivery being taken in. Rows go in through Accept and Quarantine in the order of the
 // file, from one goroutine; Finish, Fail or Leave ends it.
 type Session struct {
-	intake   *Intake
-	delivery Delivery
-	receipt  Receipt
-	known    map[schemas.ID]origin // live rows of earlier versions, and rows that an interrupted try left
-	gone     map[schemas.ID]bool   // rows of earlier versions that the interrupted try took back
-	ordinals tally                 // of equal rows in this file
-	pending  *pending
-	queue    chan *pending // to the writer
-	free     chan *pending // and back
-	writing  sync.WaitGroup
-	writeCtx context.Context         // done when the log refused a batch
-	refuse   context.CancelCauseFunc // says why
+	intake     *Intake
+	manifest   Manifest
+	delivery   Delivery
+	receipt    Receipt
+	before     Delivery              // the newest complete one of the file
+	known      map[schemas.ID]origin // live rows of earlier versions, and rows that an interrupted try left
+	gone       map[schemas.ID]lost   // rows of earlier versions that the interrupted try took back
+	withdrawal withdrawal
+	ordinals   tally      // of equal rows in this file
+	change     *changeSet // instead of the four above: rows to add or to take back
+	pending    *pending
+	queue      chan *pending // to the writer
+	free       chan *pending // and back
+	writing    sync.WaitGroup
+	writeCtx   context.Context         // done when the log refused a batch
+	refuse     context.CancelCauseFunc // says why
 }
 
 // origin says where a known row lies and whether this file still has it.
@@ -75,17 +94,31 @@ type origin struct {
 	offset    int64
 }
 
+// lost is a row that an interrupted try took back.
+type lost struct {
+	topic uint8
+	key   keyHash
+}
+
 const (
 	subjectIndex = iota
 	misfitIndex
 )
 
-// Begin opens a delivery of a file, or goes on with one that a crash interrupted.
-func (in *Intake) Begin(ctx context.Context, agency, file, subject string) (*Session, error) {
-	if !in.claim(file) {
-		return nil, fmt.Errorf("deliver %s: %w", file, ErrBusy)
+// Begin opens a delivery of a file, or goes on with one that a crash interrupted: with a whole file if a whole file
+// comes again. Any other interrupted one is closed as failed, for what it left can't be told from this one's rows.
+func (in *Intake) Begin(ctx context.Context, m Manifest) (*Session, error) {
+	if err := in.check(m); err != nil {
+		return nil, fmt.Errorf("deliver %s: %w", m.File, err)
 	}
-	s := &Session{intake: in, queue: make(chan *pending, 1), free: make(chan *pending, 2)}
+	if !in.claim(m) {
+		return nil, fmt.Errorf("deliver %s: %w", m.File, ErrBusy)
+	}
+	s := &Session{intake: in, manifest: m, queue: make(chan *pending, 1), free: make(chan *pending, 2)}
+	if err := s.open(ctx); err != nil {
+		in.release(m)
+		return nil, fmt.Errorf("deliver %s: %w", m.File, err)
+	}
 	for range cap(s.free) {
 		p, ok := in.spare.Get().(*pending)
 		if !ok {
@@ -94,52 +127,115 @@ func (in *Intake) Begin(ctx context.Context, agency, file, subject string) (*Ses
 		s.free <- p
 	}
 	s.pending = <-s.free
-	if err := s.open(ctx, agency, file, subject); err != nil {
-		in.release(file)
-		return nil, err
-	}
 	d := &s.delivery
-	s.receipt = Receipt{Delivery: d.ID, Agency: d.Agency, File: d.File, Subject: d.Subject, Started: d.Started}
+	s.receipt = Receipt{Delivery: d.ID, Agency: d.Agency, File: d.File, Subject: d.Subject, Mode: d.Mode, Key: m.Key, Started: d.Started}
 	s.writeCtx, s.refuse = context.WithCancelCause(ctx)
 	s.writing.Go(s.write)
 	return s, nil
 }
 
-// open finds or begins the delivery and loads what is known of the file.
-func (s *Session) open(ctx context.Context, agency, file, subject string) error {
-	earlier, err := s.intake.deliveries.Of(ctx, agency, file)
+func (in *Intake) check(m Manifest) error {
+	switch {
+	case m.Mode != Full && m.Mode != Add && m.Mode != Remove:
+		return fmt.Errorf("its mode is %q, want %s, %s or %s", m.Mode, Full, Add, Remove)
+	case m.Mode != Full && m.Key == "":
+		return fmt.Errorf("mode %s needs an idempotency key: without it a repeat can't be told from more rows", m.Mode)
+	case m.Mode == Remove && in.MisfitSchema == 0:
+		return errors.New("intake was given no schema id for misfits")
+	}
+	return nil
+}
+
+// open finds or begins the delivery and learns what is known of the file.
+func (s *Session) open(ctx context.Context) error {
+	in, m := s.intake, &s.manifest
+	if m.Key != "" {
+		if _, used, err := in.deliveries.ByKey(ctx, m.Agency, m.Key); err != nil || used { // Promise 2
+			return cmp.Or(err, ErrKeyUsed)
+		}
+	}
+	all, err := in.deliveries.Of(ctx, m.Agency, m.File)
 	if err != nil {
 		return err
 	}
-	s.known, s.gone = map[schemas.ID]origin{}, map[schemas.ID]bool{}
-	for _, d := range earlier {
-		if d.Outcome == Failed {
-			continue
-		}
-		if d.Subject != subject {
-			return fmt.Errorf("%s was delivered as %s before and can't become %s", file, d.Subject, subject)
-		}
-		if err := s.load(ctx, d); err != nil {
-			return fmt.Errorf("load earlier version of %s: %w", file, err)
-		}
-		if d.Outcome == Open {
-			s.delivery = d
+	complete, interrupted, err := s.sift(ctx, all)
+	if err != nil {
+		return err
+	}
+	if n := len(complete); n > 0 {
+		s.before = complete[n-1]
+	}
+	if m.Mode == Full {
+		err = s.loadAll(ctx, complete, interrupted)
+	} else {
+		s.change = newChangeSet(complete)
+	}
+	if err != nil || s.delivery.ID != 0 {
+		return err
+	}
+	s.delivery = Delivery{Agency: m.Agency, File: m.File, Subject: m.Subject, Mode: m.Mode, Outcome: Open, Started: in.now()}
+	if m.Mode == Full {
+		if err := s.openSpans(ctx); err != nil {
+			return err
 		}
 	}
-	if s.delivery.ID != 0 {
-		return nil
+	return in.deliveries.Begin(ctx, &s.delivery)
+}
+
+// sift finds the deliveries of the file that count and the interrupted one to go on with, if there is one. It closes
+// an interrupted one that can't be gone on with.
+func (s *Session) sift(ctx context.Context, all []Delivery) (complete []Delivery, interrupted *Delivery, err error) {
+	m := &s.manifest
+	for i := range all {
+		switch d := &all[i]; {
+		case d.Outcome == Complete && d.Subject != m.Subject:
+			return nil, nil, fmt.Errorf("it was delivered as %s before and can't become %s", d.Subject, m.Subject)
+		case d.Outcome == Complete:
+			complete = append(complete, *d)
+		case d.Outcome == Open && d.Mode == Full && m.Mode == Full && d.Subject == m.Subject:
+			interrupted = d
+		case d.Outcome == Open:
+			r := Receipt{Delivery: d.ID, Agency: d.Agency, File: d.File, Subject: d.Subject, Mode: d.Mode, Outcome: Failed, Started: d.Started}
+			r.Error, r.Finished = "interrupted, then superseded by another delivery of the file", s.intake.now()
+			if err := s.intake.deliveries.Finish(ctx, r); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
-	s.delivery = Delivery{Agency: agency, File: file, Subject: subject, Outcome: Open, Started: s.intake.now()}
-	for _, topic := range []string{subject, MisfitTopic} {
+	return complete, interrupted, nil
+}
+
+// openSpans notes from where on the delivery's records can lie, before the first is written: a crash leaves them there.
+func (s *Session) openSpans(ctx context.Context) error {
+	for _, topic := range []string{s.delivery.Subject, MisfitTopic} {
 		for p := range s.intake.log.Partitions(topic) {
-			end, err := s.intake.log.End(ctx, topic, p)
-			if err != nil {
+			if err := s.openSpan(ctx, topic, p); err != nil {
 				return err
 			}
-			s.delivery.Spans = append(s.delivery.Spans, Span{Topic: topic, Partition: p, First: end, Next: -1})
 		}
 	}
-	return s.intake.deliveries.Begin(ctx, &s.delivery)
+	return nil
+}
+
+func (s *Session) openSpan(ctx context.Context, topic string, partition int) error {
+	end, err := s.intake.log.End(ctx, topic, partition)
+	s.delivery.Spans = append(s.delivery.Spans, Span{Topic: topic, Partition: partition, First: end, Next: -1})
+	return err
+}
+
+// loadAll learns the rows of the file that count, and what an interrupted try left of it.
+func (s *Session) loadAll(ctx context.Context, complete []Delivery, interrupted *Delivery) error {
+	s.known, s.gone, s.withdrawal = map[schemas.ID]origin{}, map[schemas.ID]lost{}, newWithdrawal()
+	if interrupted != nil {
+		s.delivery = *interrupted
+		complete = append(complete, *interrupted)
+	}
+	for _, d := range complete {
+		if err := s.load(ctx, d); err != nil {
+			return fmt.Errorf("load an earlier version: %w", err)
+		}
+	}
+	return nil
 }
 
 // load folds an earlier delivery of the file into the rows known to be live.
@@ -150,45 +246,40 @@ func (s *Session) load(ctx context.Context, d Delivery) error {
 		if span.Topic == MisfitTopic {
 			o.topic = misfitIndex
 		}
-		for at := span.First; at < span.Next || span.Next < 0; at += int64(len(b.Records)) {
-			if err := s.intake.log.Read(ctx, span.Topic, span.Partition, at, &b); err != nil {
-				return err
-			}
-			if len(b.Records) == 0 {
-				break
-			}
-			if b.Delivery != d.ID {
-				continue
-			}
+		if err := readSpan(ctx, s.intake.log, d.ID, span, &b, func(b *Batch) error {
 			for i := range b.Records {
-				r := &b.Records[i]
-				if r.Op == schemas.Retract {
-					s.forget(r.ID, d.Outcome == Open)
-					continue
-				}
-				o.offset = b.Base + int64(i)
-				if d.Outcome == Open && s.gone[r.ID] { // taken back, and there again
-					delete(s.gone, r.ID)
-					s.known[r.ID] = origin{topic: o.topic, partition: o.partition, offset: o.offset}
-					continue
-				}
-				s.known[r.ID] = o
+				s.learn(&b.Records[i], o, b.Base+int64(i))
 			}
+			return nil
+		}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// forget folds a retraction. One that an interrupted try of this delivery made is this delivery's.
-func (s *Session) forget(id schemas.ID, own bool) {
-	if o, ok := s.known[id]; ok && own && !o.own {
-		s.gone[id] = true
+// learn folds one record of an earlier delivery, or of the interrupted try that this one goes on with (o.own).
+func (s *Session) learn(r *schemas.Record, o origin, offset int64) {
+	before, known := s.known[r.ID]
+	switch {
+	case r.Op == schemas.Retract:
+		if known && o.own && !before.own {
+			s.gone[r.ID] = lost{before.topic, s.withdrawal.hash(r.Key)}
+		}
+		delete(s.known, r.ID)
+		return
+	case o.own:
+		if _, back := s.gone[r.ID]; back { // taken back, and there again
+			delete(s.gone, r.ID)
+			o.own = false
+		}
 	}
-	delete(s.known, id)
+	o.offset = offset
+	s.known[r.ID] = o
 }
 
 // Accept takes rows of the subject in. Their IDs come as schemas.ContentID; Accept adds the ordinal among
-// equal rows. The records' bytes are the caller's again when it returns. An error is of the log.
+// equal rows. The records' bytes are the caller's again when it returns. An error is of the log, or ErrTooLarge.
 func (s *Session) Accept(ctx context.Context, records []schemas.Record) error {
 	s.receipt.Accepted += int64(len(records))
 	return s.take(ctx, subjectIndex, records)
@@ -203,24 +294,27 @@ func (s *Session) Quarantine(ctx context.Context, misfits []schemas.Record) erro
 func (s *Session) take(ctx context.Context, index uint8, records []schemas.Record) error {
 	topic := s.topic(index)
 	s.receipt.RowsRead += int64(len(records))
+	if s.change != nil {
+		return s.collect(topic, records)
+	}
 	for i := range records {
 		r := records[i]
-		r.ID = s.identify(r.ID)
+		r.ID = equalID(r.ID, s.ordinals.add(binary.LittleEndian.Uint64(r.ID[:])))
 		if o, ok := s.known[r.ID]; ok && o.topic == index { // Promise 2
 			o.seen = true
 			s.known[r.ID] = o
 			if o.own {
-				s.receipt.Added++
+				s.countAdded(index, r.Key)
 			} else {
 				s.receipt.Unchanged++
 			}
 			continue
 		}
-		if s.gone[r.ID] { // known before the interrupted try took it back
+		if _, ok := s.gone[r.ID]; ok { // known before the interrupted try took it back
 			delete(s.gone, r.ID)
 			s.receipt.Unchanged++
 		} else {
-			s.receipt.Added++
+			s.countAdded(index, r.Key)
 		}
 		s.pending.add(topic, s.partition(topic, r.Key), r)
 		if err := s.flushFull(ctx); err != nil {
@@ -228,6 +322,14 @@ func (s *Session) take(ctx context.Context, index uint8, records []schemas.Recor
 		}
 	}
 	return nil
+}
+
+// countAdded counts a row that earlier versions did not have.
+func (s *Session) countAdded(index uint8, key []byte) {
+	s.receipt.Added++
+	if index == subjectIndex && s.before.Live > 0 {
+		s.withdrawal.added(s.withdrawal.hash(key))
+	}
 }
 
 // topic is the topic of a number in origin.
@@ -238,9 +340,8 @@ func (s *Session) topic(index uint8) string {
 	return s.delivery.Subject
 }
 
-// identify makes the ID of a row from its content's and its ordinal among equal rows.
-func (s *Session) identify(content schemas.ID) schemas.ID {
-	ordinal := s.ordinals.add(binary.LittleEndian.Uint64(content[:]))
+// equalID makes the ID of a row from its content's and its ordinal among equal rows.
+func equalID(content schemas.ID, ordinal uint32) schemas.ID {
 	if ordinal == 0 {
 		return content
 	}
@@ -248,10 +349,15 @@ func (s *Session) identify(content schemas.ID) schemas.ID {
 	return schemas.ID(sum[:16])
 }
 
-// Finish takes back what earlier versions had and this one lacks, and writes the receipt.
+// Finish brings the file's rows to what this delivery says, takes back what earlier versions had and a whole file
+// lacks, and writes the receipt. A delivery that withdraws too much is held.
 func (s *Session) Finish(ctx context.Context, digest string, size int64, unknownColumns []string) (Receipt, error) {
-	defer s.intake.release(s.delivery.File)
-	err := s.retract(ctx)
+	defer s.intake.release(s.manifest)
+	settle := s.retract
+	if s.change != nil {
+		settle = s.apply
+	}
+	err := settle(ctx)
 	if err == nil {
 		err = s.flush(ctx)
 	}
@@ -261,17 +367,33 @@ func (s *Session) Finish(ctx context.Context, digest string, size int64, unknown
 	if err != nil {
 		return s.receipt, err
 	}
-	s.receipt.Retracted += int64(len(s.gone))
-	s.receipt.Outcome, s.receipt.Digest, s.receipt.Bytes = Complete, digest, size
-	s.receipt.UnknownColumns = unknownColumns
+	r := &s.receipt
+	r.Digest, r.Bytes, r.UnknownColumns = digest, size, unknownColumns
+	if s.held() {
+		r.Outcome, r.Added, r.Unchanged, r.Retracted = Held, 0, 0, 0
+	} else if err := s.complete(ctx); err != nil {
+		return *r, err
+	}
+	r.Finished = s.intake.now()
+	return *r, s.intake.deliveries.Finish(ctx, *r) // Promise 1: the receipt after the rows
+}
+
+// complete writes into the receipt what the delivery did.
+func (s *Session) complete(ctx context.Context) (err error) {
+	r := &s.receipt
+	r.Outcome, r.Live, r.Refused = Complete, r.Accepted, r.Quarantined
+	if s.change != nil {
+		r.Live, r.Refused = s.before.Live+s.change.net, s.before.Refused+r.Quarantined
+	}
 	for _, span := range s.delivery.Spans {
 		if span.Next, err = s.intake.log.End(ctx, span.Topic, span.Partition); err != nil {
-			return s.receipt, err
+			return err
 		}
-		s.receipt.Spans = append(s.receipt.Spans, span)
+		if s.change == nil || span.Next > span.First {
+			r.Spans = append(r.Spans, span)
+		}
 	}
-	s.receipt.Finished = s.intake.now()
-	return s.receipt, s.intake.deliveries.Finish(ctx, s.receipt) // Promise 1: the receipt after the rows
+	return nil
 }
 
 // Fail ends a delivery whose file can't be taken, with a receipt that says why. Nothing of it counts.
@@ -290,22 +412,44 @@ func (s *Session) Fail(ctx context.Context, cause error) (Receipt, error) {
 // stays open as after a crash, and the next delivery of the file goes on with it.
 func (s *Session) Leave() {
 	s.stop() //nolint:errcheck // whoever leaves knows why
-	s.intake.release(s.delivery.File)
+	s.intake.release(s.manifest)
 }
 
 // retract appends a retraction for each known row that the file no longer has.
 func (s *Session) retract(ctx context.Context) error {
-	var gone []Position
+	var own, earlier []Position
 	for _, o := range s.known {
-		if !o.seen {
-			if !o.own {
-				s.receipt.Retracted++
-			}
-			gone = append(gone, Position{s.topic(o.topic), int(o.partition), o.offset})
+		switch p := (Position{s.topic(o.topic), int(o.partition), o.offset}); {
+		case o.seen:
+		case o.own: // of the interrupted try alone: it never counted
+			own = append(own, p)
+		default:
+			earlier = append(earlier, p)
 		}
 	}
-	slices.SortFunc(gone, Position.Compare)
-	return Trace(ctx, s.intake.log, gone, func(p Position, _ int64, r *schemas.Record) error {
+	for _, l := range s.gone {
+		if l.topic == subjectIndex {
+			s.withdrawal.gone(l.key)
+		}
+	}
+	s.receipt.Retracted = int64(len(earlier) + len(s.gone))
+	if err := s.takeBack(ctx, own, func(*schemas.Record) {}); err != nil {
+		return err
+	}
+	return s.takeBack(ctx, earlier, func(r *schemas.Record) { s.withdrawal.gone(s.withdrawal.hash(r.Key)) })
+}
+
+// takeBack appends retractions of the rows at some positions and shows accepted ones to count. For a file cut short
+// nothing is appended that would only be passed over.
+func (s *Session) takeBack(ctx context.Context, at []Position, count func(*schemas.Record)) error {
+	slices.SortFunc(at, Position.Compare)
+	return Trace(ctx, s.intake.log, at, func(p Position, _ int64, r *schemas.Record) error {
+		if p.Topic != MisfitTopic {
+			count(r)
+		}
+		if s.sureToBeHeld() {
+			return nil
+		}
 		retraction := *r
 		retraction.Op = schemas.Retract
 		s.pending.add(p.Topic, p.Partition, retraction)
@@ -376,20 +520,34 @@ func (s *Session) partition(topic string, key []byte) int {
 	return int(fnv32(key) % uint32(n))
 }
 
-func (in *Intake) claim(file string) bool {
+func (in *Intake) claim(m Manifest) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.busy[file] {
-		return false
+	for _, c := range m.claims() {
+		if in.busy[c] {
+			return false
+		}
 	}
-	in.busy[file] = true
+	for _, c := range m.claims() {
+		in.busy[c] = true
+	}
 	return true
 }
 
-func (in *Intake) release(file string) {
+func (in *Intake) release(m Manifest) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	delete(in.busy, file)
+	for _, c := range m.claims() {
+		delete(in.busy, c)
+	}
+}
+
+func (m *Manifest) claims() []claim {
+	claims := []claim{{file: m.File}}
+	if m.Key != "" {
+		claims = append(claims, claim{agency: m.Agency, key: m.Key})
+	}
+	return claims
 }
 
 // fnv32 is FNV-1a. The partition of a key is part of a data folder's form, so it hangs on no library.

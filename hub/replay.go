@@ -1,6 +1,9 @@
 package hub
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Reader reads the records of a log that count: batches of open and failed deliveries are passed over.
 // One goroutine uses a Reader at a time.
@@ -42,4 +45,41 @@ func (r *Reader) Replay(ctx context.Context, topic string, partition int, from i
 		}
 		from += int64(len(r.batch.Records))
 	}
+}
+
+// Delivery reads the records of one complete delivery, those of its subject, and calls fn for each batch, partition
+// after partition. The batch is fn's until it returns.
+func (r *Reader) Delivery(ctx context.Context, receipt Receipt, fn func(file string, b *Batch) error) error {
+	if receipt.Outcome != Complete {
+		return fmt.Errorf("read delivery %d: it is %s, not complete", receipt.Delivery, receipt.Outcome)
+	}
+	for _, span := range receipt.Spans {
+		if span.Topic != receipt.Subject {
+			continue
+		}
+		err := readSpan(ctx, r.log, receipt.Delivery, span, &r.batch, func(b *Batch) error { return fn(receipt.File, b) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSpan calls fn for each batch of a delivery in a span, read into b.
+func readSpan(ctx context.Context, log Log, delivery int64, span Span, b *Batch, fn func(b *Batch) error) error {
+	for at := span.First; at < span.Next || span.Next < 0; at += int64(len(b.Records)) {
+		if err := log.Read(ctx, span.Topic, span.Partition, at, b); err != nil {
+			return err
+		}
+		if len(b.Records) == 0 {
+			return nil
+		}
+		if b.Delivery != delivery {
+			continue
+		}
+		if err := fn(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"hebian/hub"
 	"hebian/matcher"
+	"hebian/matcher/matchertest"
 	"hebian/matcher/rules"
 	"hebian/matcher/state"
 	"hebian/schemas"
@@ -109,7 +110,7 @@ func plainCounty(tb testing.TB, persons int) (batches []*hub.Batch, records int)
 		}
 	}
 	for i := range persons {
-		id, partition := madeUpNumber(i), i*7%benchPartitions
+		id, partition := madeUpNumber(i), partitionOf(i)
 		name := string([]rune{rune(0x4e00 + i%400), rune(0x4e00 + i/400%3000), rune(0x4e00 + i%700)})
 		if i%200 != 0 {
 			at := unit(i)
@@ -126,7 +127,7 @@ func plainCounty(tb testing.TB, persons int) (batches []*hub.Batch, records int)
 	for _, m := range []schemas.Month{202607, 202608, 202609} {
 		file := "payroll-" + m.String()
 		for i := range persons {
-			id, partition := madeUpNumber(i), i*7%benchPartitions
+			id, partition := madeUpNumber(i), partitionOf(i)
 			name := string([]rune{rune(0x4e00 + i%400), rune(0x4e00 + i/400%3000), rune(0x4e00 + i%700)})
 			for n := range 3 + i%3/2 {
 				add("finance.pay_line", file, partition, &schemas.PayLine{Unit: unit(i), Period: m, PaymentMonth: m,
@@ -138,9 +139,15 @@ func plainCounty(tb testing.TB, persons int) (batches []*hub.Batch, records int)
 	return batches, records
 }
 
+func partitionOf(person int) int { return person * 7 % benchPartitions }
+
 // madeUpNumber is the i-th citizen number of a division that was never issued.
 func madeUpNumber(i int) schemas.IDNumber {
-	number := fmt.Sprintf("1397%02d%04d%02d%02d%03d", 21+i/1_000_000, 1960+i%40, 1+i/40%12, 1+i/480%28, i/13440%999)
+	return withCheck(fmt.Sprintf("1397%02d%04d%02d%02d%03d", 21+i/1_000_000, 1960+i%40, 1+i/40%12, 1+i/480%28, i/13440%999))
+}
+
+// withCheck adds the check digit to 17 digits.
+func withCheck(number string) schemas.IDNumber {
 	sum := 0
 	for _, digit := range number {
 		sum = sum*2 + int(digit-'0')
@@ -159,4 +166,95 @@ func fold(tb testing.TB, batches []*hub.Batch) *state.State {
 		}
 	}
 	return s
+}
+
+// BenchmarkStanding folds deliveries into a standing judgement of 200,000 persons: rows that come and
+// go. That of the pay line at a new unit brings a unit never seen each time.
+func BenchmarkStanding(b *testing.B) {
+	const persons = 200_000
+	batches, _ := plainCounty(b, persons)
+	st := matcher.NewStanding(fold(b, batches), rules.Defaults())
+	b.Run("everybody", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := st.Judge(context.Background(), benchDay); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	payLine := func(person int, unit schemas.UnitCode) delivery {
+		return newDelivery(b, person, &schemas.PayLine{Unit: unit, Period: 202609, PaymentMonth: 202609, WageType: schemas.WageBasic,
+			AmountFen: 1, Name: "n", IDNumber: madeUpNumber(person)})
+	}
+	comeAndGo := func(d delivery) func(*testing.B) {
+		return func(b *testing.B) {
+			for b.Loop() {
+				d.turn()
+				if _, err := st.Fold(context.Background(), d.each); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	var many delivery
+	for first := range benchPartitions {
+		all := payLine(first, "12139721000000001X")
+		for i := first + benchPartitions; i < persons/10; i += benchPartitions {
+			all[0].Records = append(all[0].Records, payLine(i, "12139721000000001X")[0].Records...)
+		}
+		many = append(many, all...)
+	}
+	b.Run("one pay line", comeAndGo(payLine(4711, "12139721000000001X")))
+	b.Run("one slot", comeAndGo(newDelivery(b, 4711, &schemas.Slot{Unit: "12139721000000002X", ValidFrom: 1, SlotType: schemas.SlotFull,
+		FundChannel: schemas.FundFull, Name: "n", SlotNo: "s", IDNumber: madeUpNumber(4711)})))
+	b.Run("a quota", comeAndGo(newDelivery(b, 0, &schemas.Quota{Unit: "12139721000000002X", SlotType: schemas.SlotFull, ValidFrom: 1, Quota: 1})))
+	b.Run("a tenth of all", comeAndGo(many))
+	b.Run("a new unit", func(b *testing.B) {
+		n := 0
+		for b.Loop() {
+			n++
+			d := payLine(4711, schemas.UnitCode(fmt.Sprint("12", n)))
+			d.turn()
+			if _, err := st.Fold(context.Background(), d.each); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// delivery is one of rows that come and go.
+type delivery []*hub.Batch
+
+// newDelivery makes one of a row about a person of plainCounty, or about a unit. The first turn asserts
+// it.
+func newDelivery(tb testing.TB, person int, row schemas.Row) delivery {
+	if field, reason := row.Derive(schemas.Delivered{}); reason != "" {
+		tb.Fatalf("%s %s", field, reason)
+	}
+	subject := matchertest.SubjectOf(tb, row)
+	value, err := schemas.NewEncoder(subject).Append(nil, 1, row)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return delivery{{Topic: subject.Name, Partition: partitionOf(person), Base: 1 << 40,
+		Records: []schemas.Record{{Value: value, Op: schemas.Retract}}}}
+}
+
+// turn makes a retraction of what was asserted, and the other way round.
+func (d delivery) turn() {
+	for _, b := range d {
+		b.Delivery++
+		b.Base += int64(len(b.Records))
+		for i := range b.Records {
+			b.Records[i].Op ^= schemas.Retract
+		}
+	}
+}
+
+func (d delivery) each(fn func(file string, b *hub.Batch) error) error {
+	for _, b := range d {
+		if err := fn("file", b); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -158,20 +158,28 @@ func (d drawer) row() schemas.Row {
 	}
 }
 
-// person is one of three, the last by the 15-place form of the second's number, or nobody.
+// person is one of five, who may be named by the 15-place form, or nobody. The others are born two
+// weeks before the day.
 func (d drawer) person() schemas.IDNumber {
 	number := madeUpNumber(rapid.IntRange(0, 1).Draw(d.t, "person"))
-	switch rapid.IntRange(0, 5).Draw(d.t, "form") {
+	switch rapid.IntRange(0, 6).Draw(d.t, "form") {
 	case 0:
 		return number[:6] + number[8:17]
 	case 1:
 		return "12345"
+	case 2:
+		return withCheck(rapid.SampledFrom([]string{"13972120260916001", "13972120260916002", "13972120260916003"}).Draw(d.t, "unborn"))
 	}
 	return number
 }
 
+// unit is mostly one of three. The others come up late, if at all.
 func (d drawer) unit() schemas.UnitCode {
-	return schemas.UnitCode(rapid.SampledFrom([]string{"U1", "U2", "U3"}).Draw(d.t, "unit"))
+	units := []string{"U1", "U2", "U3"}
+	if rapid.IntRange(0, 15).Draw(d.t, "another unit") == 0 {
+		units = []string{"T1", "T2", "T3"}
+	}
+	return schemas.UnitCode(rapid.SampledFrom(units).Draw(d.t, "unit"))
 }
 
 func (d drawer) slotType() schemas.SlotType {

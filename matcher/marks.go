@@ -1,6 +1,8 @@
 package matcher
 
 import (
+	"sync"
+
 	"hebian/matcher/rules"
 	"hebian/schemas"
 )
@@ -33,16 +35,29 @@ func (a AgencyMarks) Complete(subject string, month schemas.Month) bool {
 	return len(a[subject]) > 0
 }
 
-// markProvisional marks the findings whose sources are not complete yet. now is the month of the
-// as-of date.
-func markProvisional(findings []Finding, marks Marks, now schemas.Month) {
+// byCode is made once: it is asked for each finding.
+var byCode = sync.OnceValue(rules.ByCode)
+
+// Provisional says whether a rule's word on a month, on the day itself if 0, may still change for want
+// of a source; be it a finding, or that there is none. A rule that is no more says nothing, for good.
+func Provisional(code string, month schemas.Month, day schemas.Date, marks Marks) bool {
+	r := byCode()[code]
+	if r.MonthEnd && day != day.Month().Last() {
+		return true
+	}
+	for _, need := range r.Needs {
+		if !marks.Complete(need.Subject, need.Month(month, day)) {
+			return true
+		}
+	}
+	return false
+}
+
+// markProvisional marks the findings whose sources are not complete yet.
+func markProvisional(findings []Finding, marks Marks, day schemas.Date) {
 	type question struct {
 		code  string
 		month schemas.Month
-	}
-	needs := map[string][]rules.Need{}
-	for _, r := range rules.All() {
-		needs[r.Code] = r.Needs
 	}
 	answers := map[question]bool{}
 	for i := range findings {
@@ -50,13 +65,7 @@ func markProvisional(findings []Finding, marks Marks, now schemas.Month) {
 		q := question{f.Code, f.Month}
 		provisional, known := answers[q]
 		if !known {
-			for _, need := range needs[f.Code] {
-				month := f.Month
-				if need.AsOf {
-					month = now
-				}
-				provisional = provisional || !marks.Complete(need.Subject, month)
-			}
+			provisional = Provisional(f.Code, f.Month, day, marks)
 			answers[q] = provisional
 		}
 		f.Provisional = provisional

@@ -6,15 +6,10 @@ package matcher
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
 
 	"hebian/matcher/rules"
 	"hebian/matcher/state"
 	"hebian/schemas"
-	"hebian/schemas/ident"
 )
 
 // Finding is something that does not fit.
@@ -30,80 +25,24 @@ type Result struct {
 	Warnings   []string // for the officer: what could not be judged as it should
 }
 
-// share is how many persons a judge takes at a time: enough to be worth it, few enough that all
-// judges end together.
-const share = 1 << 10
-
 // Judge says what does not fit as of a day. Batches wait until it is done.
 func Judge(ctx context.Context, s *state.State, asOf schemas.Date, p rules.Parameters, marks Marks) (Result, error) {
 	if err := p.Check(); err != nil {
 		return Result{}, err
 	}
 	defer s.Freeze()()
-	units := s.Units()
-	months := evaluated(s, asOf)
-	county := rules.NewCounty(asOf, p, units.Codes, s.Reference(units), months)
-	judges, err := hearAll(ctx, s, county, units)
+	c := convene(s, asOf, p)
+	judges, err := c.hear(ctx, c.everybody())
 	if err != nil {
 		return Result{}, fmt.Errorf("judge as of %s: %w", asOf, err)
 	}
-	r := Result{AsOf: asOf, Parameters: p, Months: months}
+	r := Result{AsOf: asOf, Parameters: p, Months: c.months}
 	r.Findings, r.Explained = rules.Verdict(judges...)
-	markProvisional(r.Findings, marks, asOf.Month())
-	for _, u := range county.Tangled() {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("successions lead from unit %s to too many units: it is taken to be itself", units.Codes[u]))
+	markProvisional(r.Findings, marks, asOf)
+	for _, u := range c.county.Tangled() {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("successions lead from unit %s to too many units: it is taken to be itself", c.units.Codes[u]))
 	}
 	return r, nil
-}
-
-// evaluated finds the months to judge: those that have ended and have regular pay.
-func evaluated(s *state.State, asOf schemas.Date) []schemas.Month {
-	unborn := func(k ident.Key) bool { return rules.Unborn(k, asOf) }
-	seen := map[schemas.Month]bool{}
-	for _, shard := range s.Shards() {
-		shard.RegularMonths(unborn, func(m schemas.Month) { seen[m] = true })
-	}
-	var months []schemas.Month
-	for m := range seen {
-		if m.Last() <= asOf {
-			months = append(months, m)
-		}
-	}
-	slices.Sort(months)
-	return months
-}
-
-// hearAll judges everybody, with a judge for each processor.
-func hearAll(ctx context.Context, s *state.State, c *rules.County, units *state.Units) ([]*rules.Judge, error) {
-	type lot struct {
-		shard       *state.Shard
-		first, last int
-	}
-	var lots []lot
-	for _, shard := range s.Shards() {
-		for first := 0; first < shard.Len(); first += share {
-			lots = append(lots, lot{shard, first, min(first+share, shard.Len())})
-		}
-	}
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	judges := make([]*rules.Judge, runtime.GOMAXPROCS(0))
-	for n := range judges {
-		judges[n] = rules.NewJudge(c, units)
-		wait.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(lots) {
-					return
-				}
-				for person := lots[i].first; person < lots[i].last && ctx.Err() == nil; person++ {
-					judges[n].Hear(lots[i].shard, person)
-				}
-			}
-		})
-	}
-	wait.Wait()
-	return judges, ctx.Err()
 }
 
 // Difference compares two judgements by the keys of their findings, both in the order that Judge

@@ -74,6 +74,16 @@ func drawValue(t *rapid.T, v reflect.Value, f *SubjectField) {
 			v.SetBytes(rapid.SliceOf(rapid.Byte()).Draw(t, f.Name))
 			return
 		}
+		if f.Kind == KindCited {
+			rows := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) CitedRow {
+				return CitedRow{
+					File: rapid.String().Draw(t, "file"), Line: rapid.Int64().Draw(t, "line"),
+					Delivery: rapid.Int64().Draw(t, "delivery"), Record: rapid.String().Draw(t, "record"),
+				}
+			}), 0, 5)
+			v.Set(reflect.ValueOf(rows.Draw(t, f.Name)))
+			return
+		}
 		cells := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Cell {
 			return Cell{Column: rapid.String().Draw(t, "column"), Text: rapid.String().Draw(t, "text")}
 		}), 0, 5)

@@ -29,6 +29,12 @@ func DateOf(t time.Time) Date {
 	return civil(year, int(month), day)
 }
 
+// Time gives the midnight, in UTC, with which the day begins.
+func (d Date) Time() time.Time {
+	year, month, day := d.Civil()
+	return time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+}
+
 // ParseDate reads YYYY-MM-DD, exactly so.
 func ParseDate(s string) (d Date, ok bool) {
 	if len(s) != 10 || s[4] != '-' || s[7] != '-' {

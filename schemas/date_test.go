@@ -100,3 +100,12 @@ func FuzzParseDate(f *testing.F) {
 		}
 	})
 }
+
+func TestDateTime(t *testing.T) {
+	for _, text := range []string{"0001-01-01", "1969-12-31", "2024-02-29", "9999-12-31"} {
+		d, ok := schemas.ParseDate(text)
+		if !ok || schemas.DateOf(d.Time()) != d || d.Time().Format(time.DateOnly) != text {
+			t.Errorf("%s begins at %s", text, d.Time())
+		}
+	}
+}

@@ -70,6 +70,7 @@ const (
 	ReasonMissing    Reason = "MISSING"      // a required value is empty
 	ReasonUnreadable Reason = "UNREADABLE"   // a date, month, amount, number or value of a set that can't be read
 	ReasonInterval   Reason = "INTERVAL"     // the end is not after the start
+	ReasonUnknownRow Reason = "UNKNOWN_ROW"  // a row to take back that the file does not hold
 )
 
 // ContentID is the ID of a row that has no equal before it in its file. scope names agency and file

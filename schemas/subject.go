@@ -25,7 +25,7 @@ type Subject struct {
 	New    func() any // a pointer to a new struct of the subject's record type
 }
 
-// NewRow is a new row of the subject; nil for hub.misfit, which no agency sends.
+// NewRow is a new row of the subject; nil for those of the hub itself, which no agency sends.
 func (s *Subject) NewRow() Row {
 	row, _ := s.New().(Row)
 	return row
@@ -67,6 +67,7 @@ const (
 	KindSet    // one of Symbols
 	KindBytes
 	KindCells // cells kept as written
+	KindCited // rows, by file and line
 )
 
 // Subjects lists every subject. Nobody may change what it points to.
@@ -92,6 +93,7 @@ var parsedSubjects = sync.OnceValue(func() []*Subject {
 		{Name: "finance.pay_line", New: func() any { return new(PayLine) }},
 		{Name: "hr.absence", New: func() any { return new(Absence) }},
 		{Name: "hr.staff_event", New: func() any { return new(StaffEvent) }},
+		{Name: "hub.correction", New: func() any { return new(Correction) }},
 		{Name: "hub.misfit", New: func() any { return new(Misfit) }},
 		{Name: "social.insurance", New: func() any { return new(Insurance) }},
 		{Name: "staffing.exemption", New: func() any { return new(Exemption) }},
@@ -195,8 +197,18 @@ func kindOf(f *avro.Field, schema avro.Schema) (Kind, error) {
 		return KindSet, nil
 	case t == avro.Bytes:
 		return KindBytes, nil
-	case t == avro.Array:
+	case t == avro.Array && itemName(schema) == "hebian.Cell":
 		return KindCells, nil
+	case t == avro.Array && itemName(schema) == "hebian.CitedRow":
+		return KindCited, nil
 	}
 	return 0, fmt.Errorf("no kind for Avro %s", schema.Type())
+}
+
+// itemName is the name of the type that an array holds.
+func itemName(array avro.Schema) string {
+	if named, ok := array.(*avro.ArraySchema).Items().(avro.NamedSchema); ok {
+		return named.FullName()
+	}
+	return ""
 }

@@ -35,7 +35,7 @@ func TestEverySchemaFileIsASubject(t *testing.T) {
 		if name := "hebian." + agency + "." + reflect.TypeOf(s.New()).Elem().Name(); record.FullName() != name {
 			t.Errorf("%s: record %s, want %s", s.Name, record.FullName(), name)
 		}
-		if isRow := s.NewRow() != nil; isRow != (s.Name != "hub.misfit") {
+		if isRow := s.NewRow() != nil; isRow != (agency != "hub") {
 			t.Errorf("%s: a row: %v", s.Name, isRow)
 		}
 	}
@@ -94,6 +94,8 @@ func kindOfGo(t reflect.Type, field string) Kind {
 		return KindBytes
 	case []Cell:
 		return KindCells
+	case []CitedRow:
+		return KindCited
 	case string:
 		if field == "person" {
 			return KindIDNumber

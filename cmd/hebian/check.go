@@ -87,7 +87,7 @@ func (h *house) checkFolder(ctx context.Context, folder connectors.Folder, out s
 		return t, sum, j, err
 	}
 	if out != "" {
-		if err := h.write(ctx, out, t, counts, j, sum); err != nil {
+		if err := h.write(ctx, out, t, j, sum); err != nil {
 			return t, sum, j, err
 		}
 	}

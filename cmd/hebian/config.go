@@ -16,9 +16,33 @@ import (
 // config is what an office may set. hebian runs without any.
 type config struct {
 	Parameters rules.Parameters `yaml:"parameters"` // limits of the rules
+	Serve      serveConfig      `yaml:"serve"`
 }
 
-func defaultConfig() config { return config{Parameters: rules.Defaults()} }
+// serveConfig is what an operator may set for a hub that stays up. Empty folders are not used.
+type serveConfig struct {
+	Watch           string `yaml:"watch"`            // county folder whose files are taken in as they come
+	Out             string `yaml:"out"`              // where corrections are laid, a sub-folder an agency; default: out in the data folder
+	WithdrawPercent int    `yaml:"withdraw_percent"` // a new version that takes back more of a file waits for an operator's yes
+	UploadMBytes    int64  `yaml:"upload_mbytes"`    // longest file of a delivery
+	SpoolMBytes     int64  `yaml:"spool_mbytes"`     // room for all files that are on their way at once
+}
+
+func defaultConfig() config {
+	return config{Parameters: rules.Defaults(), Serve: serveConfig{WithdrawPercent: 10, UploadMBytes: 4096, SpoolMBytes: 16384}}
+}
+
+func (c *serveConfig) check() error {
+	switch {
+	case c.WithdrawPercent < 0 || c.WithdrawPercent > 100:
+		return fmt.Errorf("serve.withdraw_percent is %d, must be 0 to 100", c.WithdrawPercent)
+	case c.UploadMBytes < 1 || c.UploadMBytes > 1<<20:
+		return fmt.Errorf("serve.upload_mbytes is %d, must be 1 to %d", c.UploadMBytes, 1<<20)
+	case c.SpoolMBytes < c.UploadMBytes || c.SpoolMBytes > 1<<20:
+		return fmt.Errorf("serve.spool_mbytes is %d, must be at least upload_mbytes, %d, and at most %d", c.SpoolMBytes, c.UploadMBytes, 1<<20)
+	}
+	return nil
+}
 
 // readConfig reads a YAML file over the defaults. Unknown keys are refused with line and column.
 func readConfig(path string) (config, error) {
@@ -36,8 +60,10 @@ func readConfig(path string) (config, error) {
 	case err != nil:
 		return c, usageError(fmt.Sprintf("configuration %s: %s", path, yaml.FormatError(err, false, true)))
 	}
-	if err := c.Parameters.Check(); err != nil {
-		return c, usageError(fmt.Sprintf("configuration %s: %v", path, err))
+	for _, check := range []func() error{c.Parameters.Check, c.Serve.check} {
+		if err := check(); err != nil {
+			return c, usageError(fmt.Sprintf("configuration %s: %v", path, err))
+		}
 	}
 	return c, nil
 }

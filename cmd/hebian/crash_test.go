@@ -123,7 +123,7 @@ func acknowledged(t *testing.T, data string) {
 	}
 	want := map[string]int64{}
 	for file, r := range newest {
-		want[file] = r.RowsRead
+		want[file] = r.Live + r.Refused
 	}
 	if diff := cmp.Diff(want, live); diff != "" {
 		t.Errorf("rows by receipt and rows in the log differ (-receipt +log):\n%s", diff)

@@ -86,7 +86,7 @@ func (h *house) takeIn(ctx context.Context, folder connectors.Folder, s streams)
 	defer bar.end()
 	door := h.door(folder.Dir, func(bytes int64) { bar.set(done + bytes) })
 	for _, found := range folder.Found {
-		r, err := h.deliver(ctx, door, found)
+		r, err := h.deliver(ctx, door, found, whole(found))
 		done += found.Bytes
 		var fileErr *connectors.FileError
 		switch {
@@ -98,6 +98,11 @@ func (h *house) takeIn(ctx context.Context, folder connectors.Folder, s streams)
 		t.receipts = append(t.receipts, r)
 	}
 	return t, nil
+}
+
+// whole announces a file that is all its agency has under its name.
+func whole(found connectors.Found) hub.Manifest {
+	return hub.Manifest{Agency: found.Agency, File: found.Name, Subject: found.Subject, Mode: hub.Full}
 }
 
 func receiptTable(w io.Writer, receipts []hub.Receipt) {

@@ -3,134 +3,285 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"hebian/cmd/hebian/simulate"
-	"hebian/matcher"
-	"hebian/matcher/rules"
-	"hebian/schemas/ident"
+	"hebian/connectors/push"
+	"hebian/ops/access"
+	"hebian/schemas"
 )
 
-// demo is the command that shows the main job on a made-up county.
+// demo is the command that shows a hub at work: simulated agencies deliver a made-up county month after month into
+// a hub that is served as hebian serve does it, a simulated colleague decides, simulated clerks answer.
 type demo struct {
-	Out     string `placeholder:"DIR" help:"Keep the county and the result here. Default: a new temporary folder, which stays."`
-	Persons int    `default:"2000" help:"Persons on the books."`
-	Seed    uint64 `default:"1" help:"Another seed, another county."`
+	Data    string        `placeholder:"DIR" help:"Keep everything here, in a new folder. Default: a temporary one that is removed at the end."`
+	Listen  string        `default:"127.0.0.1:8470" placeholder:"ADDR" help:"Address of the desk. If its port is taken, a free one is."`
+	Persons int           `default:"2000" help:"Persons on the books."`
+	Seed    uint64        `default:"1" help:"Another seed, another county."`
+	Pace    time.Duration `default:"20s" help:"Time from one month to the next."`
+	For     time.Duration `help:"Stop by itself after this time. Default: on Ctrl-C."`
 }
 
-// examples is how many flags and explained persons the demo shows.
-const examples = 5
+func (demo) Help() string {
+	return `Three months of the county are delivered at once, so that there are cases to work on; then one month at every pace. All
+persons, units and agencies are made up. Sign in with the account that is printed: what you decide goes out to a simulated agency, which
+answers after some seconds, and the case settles.`
+}
+
+const (
+	demoMonths = 6                     // that the county has
+	demoAtOnce = 3                     // of them at the start: a slot without pay shows after three
+	demoNewest = schemas.Month(202609) // the last of them
+	// The agencies keep their files in memory: at most some 300 MB of them.
+	maxDemoPersons = 50_000
+	// A month of the largest county takes the hub some seconds.
+	minPace = 100 * time.Millisecond
+)
+
+func (c *demo) check() error {
+	switch {
+	case c.Persons > maxDemoPersons:
+		return usageError(fmt.Sprintf("--persons is %d: the demo has room for %d; hebian simulate makes larger counties", c.Persons, maxDemoPersons))
+	case c.Pace < minPace:
+		return usageError(fmt.Sprintf("--pace is %s, must be %s or more", c.Pace, minPace))
+	case c.For < 0:
+		return usageError(fmt.Sprintf("--for is %s, must be more than nothing", c.For))
+	}
+	return nil
+}
 
 func (c *demo) Run(ctx context.Context, s streams) (err error) {
-	dir := c.Out
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "hebian-demo-"); err != nil {
-			return fmt.Errorf("make a folder for the demo: %w", err)
-		}
+	if err := c.check(); err != nil {
+		return err
 	}
+	if c.For > 0 {
+		limited, cancel := context.WithTimeout(ctx, c.For)
+		defer cancel()
+		ctx = limited
+	}
+	dir, remove, err := c.folder()
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, remove(s.out)) }()
 	options := simulate.DefaultOptions()
-	options.Persons, options.Seed = c.Persons, c.Seed
-	made, err := makeUp(ctx, dir, options, s)
+	options.Persons, options.Seed, options.Months, options.AsOf = c.Persons, c.Seed, demoMonths, demoNewest
+	made, err := makeUp(ctx, filepath.Join(dir, "county"), options, s)
+	switch {
+	case ctx.Err() != nil:
+		return nil // stopped before it began
+	case err != nil:
+		return err
+	}
+	listener, taken, err := listen(c.Listen)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "Simulated a county of %s persons and %s units: %s rows as %d files of six agencies.\n\n",
-		count(made.Persons), count(made.Units), count(made.Rows), len(made.Files))
-	h, err := openHouse(ctx, filepath.Join(dir, "data"))
-	if err != nil {
+	defer listener.Close()
+	d := &stage{dir: dir, url: urlOf(listener), say: narrator(s.out), pace: c.Pace}
+	switch err := d.open(ctx, s.err); {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
-	defer func() { err = cmp.Or(err, h.close()) }()
-	out := filepath.Join(dir, "out")
-	folder, err := scan(filepath.Join(dir, "in"))
-	if err != nil {
-		return err
-	}
-	_, sum, j, err := h.checkFolder(ctx, folder, out, made.AsOf, defaultConfig().Parameters, s)
-	if err != nil {
-		return err
-	}
-	sum.write(s.out, out)
-	if err := showExamples(s.out, dir, j); err != nil {
-		return err
-	}
-	return compareWithWrongs(s.out, dir, out)
+	defer func() { err = cmp.Or(err, d.hub.house.close()) }()
+	fmt.Fprintf(s.out, "A made-up county of %s persons and %s units. Six agencies deliver into this hub, month after month.\n\n", count(made.Persons), count(made.Units))
+	d.introduce(s.out, taken, c.Data == "")
+	return d.run(ctx, listener)
 }
 
-// showExamples prints some flags with the rows they stand on, and some persons who only look wrong.
-func showExamples(w io.Writer, dir string, j judgement) error {
-	texts, err := rules.Texts()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(w, "\nFor example:")
-	shown := 0
-	for _, text := range texts {
-		if f := firstOf(j.Findings, text.Code); f != nil && f.Person != "" && shown < examples {
-			shown++
-			fmt.Fprintf(w, "  %s %s: %s %s %s\n", f.Code, text.Label, ident.Mask(string(f.Person)), f.Unit, monthText(f.Month))
-			for _, ref := range f.Evidence[:min(len(f.Evidence), 3)] {
-				fmt.Fprintf(w, "    %s, line %d\n", j.sources[ref].File, j.sources[ref].Line)
+// folder makes the folder that everything lies in. remove removes it again unless it is to be kept, and says
+// which.
+func (c *demo) folder() (dir string, remove func(io.Writer) error, err error) {
+	if c.Data == "" {
+		if dir, err = os.MkdirTemp("", "hebian-demo-"); err != nil {
+			return "", nil, fmt.Errorf("make a folder for the demo: %w", err)
+		}
+		return dir, func(w io.Writer) error {
+			if err := os.RemoveAll(dir); err != nil {
+				return fmt.Errorf("remove the folder of the demo: %w", err)
 			}
+			fmt.Fprintf(w, "Stopped; %s is removed.\n", dir)
+			return nil
+		}, nil
+	}
+	if err := makeFolder(c.Data); err != nil {
+		return "", nil, err
+	}
+	there, err := os.ReadDir(c.Data)
+	if err != nil {
+		return "", nil, fmt.Errorf("look into the folder for the demo: %w", err)
+	}
+	if len(there) > 0 {
+		return "", nil, usageError(fmt.Sprintf("--data is %s, which is not empty: name a new folder. What an earlier demo left is served by hebian serve --data %s --as-of %s",
+			c.Data, filepath.Join(c.Data, "hub"), demoNewest.Last()))
+	}
+	return c.Data, func(w io.Writer) error {
+		fmt.Fprintf(w, "Stopped. Look at it again: hebian serve --data %s --as-of %s\n", filepath.Join(c.Data, "hub"), demoNewest.Last())
+		return nil
+	}, nil
+}
+
+// listen takes an address or, if its port is taken, a free port beside it.
+func listen(address string) (l net.Listener, taken bool, err error) {
+	l, err = net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(address) // it was good enough to be taken
+		taken = true
+		l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("listen: %w", err)
+	}
+	return l, taken, nil
+}
+
+// urlOf is where a browser on this machine finds a listener.
+func urlOf(l net.Listener) string {
+	at := l.Addr().(*net.TCPAddr) //nolint:forcetypeassert // it listens on TCP
+	if at.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", at.Port)
+	}
+	return "http://" + at.String()
+}
+
+// narrator prints what happens, a line each, with the time.
+func narrator(w io.Writer) func(format string, args ...any) {
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(w, "%s  %s\n", time.Now().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+	}
+}
+
+// The accounts of the demo.
+const (
+	visitor   = "officer"
+	watcher   = "operator"
+	colleague = "lin" // simulated
+)
+
+// open opens the hub with its accounts, and the agencies' lines to it.
+func (d *stage) open(ctx context.Context, logs io.Writer) (err error) {
+	o := serviceOptions{
+		dir: filepath.Join(d.dir, "hub"), config: defaultConfig(), now: time.Now, calendar: d.today,
+		logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	o.config.Serve.Out = filepath.Join(d.dir, "out")
+	d.turn(demoNewest.Add(demoAtOnce - demoMonths))
+	if d.hub, err = openService(ctx, o); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.hub.house.close())
+		}
+	}()
+	for _, account := range []struct {
+		name string
+		role access.Role
+		keep *string
+	}{{visitor, access.Officer, &d.officerPassword}, {watcher, access.Operator, &d.operatorPassword}, {colleague, access.Officer, new(string)}} {
+		*account.keep = newPassword()
+		if err := d.hub.access.Add(ctx, account.name, account.role, *account.keep); err != nil {
+			return err
 		}
 	}
-	explained, err := readCSV(filepath.Join(dir, "explained.csv"))
+	token, err := d.token(ctx, access.Token{Account: visitor})
+	if err == nil {
+		err = os.WriteFile(d.tokenFile(), []byte(token+"\n"), 0o600)
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nThese only look wrong, and are not flagged for it:")
-	seen := map[string]bool{}
-	for _, row := range explained {
-		if person, why := row[0], row[1]; !seen[why] && len(seen) < examples {
-			seen[why] = true
-			fmt.Fprintf(w, "  %s: %s\n", ident.Mask(person), why)
-		}
-	}
-	return nil
-}
-
-func firstOf(findings []matcher.Finding, code string) *matcher.Finding {
-	for i := range findings {
-		if findings[i].Code == code {
-			return &findings[i]
-		}
-	}
-	return nil
-}
-
-// compareWithWrongs says whether the flags are exactly what was planted.
-func compareWithWrongs(w io.Writer, dir, out string) error {
-	planted, err := os.ReadFile(filepath.Join(dir, "wrongs.csv"))
-	if err != nil {
+	if d.colleague, err = d.line(ctx, access.Token{Account: colleague}); err != nil {
 		return err
 	}
-	found, err := os.ReadFile(filepath.Join(out, "flags.csv"))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(w)
-	if string(planted) != string(found) {
-		return fmt.Errorf("%s differs from %s: please report this with the seed", filepath.Join(out, "flags.csv"), filepath.Join(dir, "wrongs.csv"))
-	}
-	fmt.Fprintf(w, "The flags are exactly the wrongs that were planted (%s).\nThe county lies in %s. What a code means: hebian explain CODE\n",
-		filepath.Join(dir, "wrongs.csv"), filepath.Join(dir, "in"))
-	return nil
+	d.offices, err = openOffices(d.hub.agencies, filepath.Join(d.dir, "county", "in"), filepath.Join(d.dir, "desks"), func(name string) (*push.Client, error) {
+		return d.line(ctx, access.Token{Agency: name})
+	})
+	return err
 }
 
-// readCSV reads a small file of ours without its header.
-func readCSV(path string) ([][]string, error) {
-	file, err := os.Open(path)
+// newPassword makes one that is typed without mistakes: 60 bits in three groups.
+func newPassword() string {
+	text := strings.ToLower(rand.Text())
+	return text[:4] + "-" + text[4:8] + "-" + text[8:12]
+}
+
+// tokenDays is more than any demo lasts.
+const tokenDays = 30
+
+func (d *stage) token(ctx context.Context, t access.Token) (string, error) {
+	t.Label, t.Expires = "demo", time.Now().AddDate(0, 0, tokenDays)
+	secret, _, err := d.hub.access.Issue(ctx, t)
+	return secret, err
+}
+
+// line is somebody's line to the hub, over HTTP with a token of its own.
+func (d *stage) line(ctx context.Context, t access.Token) (*push.Client, error) {
+	secret, err := d.token(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	rows, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	return push.NewClient(d.url, secret, nil)
+}
+
+func (d *stage) tokenFile() string { return filepath.Join(d.dir, "officer.token") }
+
+// introduce says where the desk is, who may sign in and what there is to do.
+func (d *stage) introduce(w io.Writer, taken, temporary bool) {
+	note := ""
+	if taken {
+		note = "   (the port asked for is taken; this one was free)"
 	}
-	return rows[min(1, len(rows)):], nil
+	fmt.Fprintf(w, "  desk      %s%s\n", d.url, note)
+	fmt.Fprintf(w, "  officer   %-10s password  %s\n", visitor, d.officerPassword)
+	fmt.Fprintf(w, "  operator  %-10s password  %s\n", watcher, d.operatorPassword)
+	fmt.Fprintf(w, "  token     %s   (the officer's, for hebian case and hebian status)\n\n", d.tokenFile())
+	fmt.Fprintln(w, "Sign in as the officer, take a case, compare the rows of both sides, decide: the agency answers after some seconds, and the case settles.")
+	end := "keeps all of it in " + d.dir
+	if temporary {
+		end = "removes " + d.dir
+	}
+	fmt.Fprintf(w, "A month passes every %s until %s. Ctrl-C ends the demo and %s.\n\n", d.pace, dashed(demoNewest), end)
+}
+
+// run serves the hub and lets things happen in it until ctx is done.
+func (d *stage) run(ctx context.Context, listener net.Listener) error {
+	group, running := errgroup.WithContext(ctx)
+	ready := make(chan struct{})
+	group.Go(func() error { return d.hub.serve(running, listener, func() { close(ready) }) })
+	group.Go(func() error {
+		select {
+		case <-ready:
+		case <-running.Done():
+			return nil
+		}
+		err := d.play(running)
+		if running.Err() != nil { // what was under way when the demo stopped is nobody's fault
+			return nil
+		}
+		return err
+	})
+	err := group.Wait()
+	if errors.Is(err, ctx.Err()) { // stopped before the hub was ready
+		return nil
+	}
+	return err
 }

@@ -31,10 +31,17 @@ type house struct {
 	schemaIDs  map[string]uint32
 }
 
+// databaseName is the one file of a data folder that holds everything that counts.
+const databaseName = "hebian.db"
+
 // singleTopics are those that every part of the matcher needs whole, and the quarantine.
 var singleTopics = []string{
 	"staffing.institution", "staffing.quota", "staffing.leader_post", "staffing.succession", "finance.control_number", hub.MisfitTopic,
 }
+
+// neverHeld is the share of a file's rows, in percent, that a new version may withdraw where whoever delivers stands
+// by and sees the receipt.
+const neverHeld = 100
 
 // openHouse opens a data folder, makes it if need be, and keeps other processes out of it.
 func openHouse(ctx context.Context, dir string) (*house, error) {
@@ -54,7 +61,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.lock, err = lock(filepath.Join(h.dir, "lock")); err != nil {
 		return err
 	}
-	if h.db, err = sqldb.Open(ctx, filepath.Join(h.dir, "hebian.db")); err != nil {
+	if h.db, err = sqldb.Open(ctx, filepath.Join(h.dir, databaseName)); err != nil {
 		return err
 	}
 	if h.log, err = sqllog.Open(ctx, h.db.DB, singleTopics...); err != nil {
@@ -71,8 +78,15 @@ func (h *house) open(ctx context.Context) (err error) {
 		return err
 	}
 	h.deliveries = sqldb.Deliveries{DB: h.db}
-	h.intake = hub.NewIntake(h.log, h.deliveries, time.Now)
+	h.openIntake(time.Now, neverHeld)
 	return nil
+}
+
+// openIntake opens the way in. A new version of a file that would withdraw more than so many percent of its
+// rows is held.
+func (h *house) openIntake(now hub.Clock, withdrawalPercent int) {
+	h.intake = hub.NewIntake(h.log, h.deliveries, now, withdrawalPercent)
+	h.intake.MisfitSchema = h.schemaIDs[hub.MisfitTopic]
 }
 
 // temporary names the folders of checks that keep nothing.
@@ -121,15 +135,15 @@ func (h *house) close() error {
 
 // deliver takes one file of a county folder in. The receipt says how it went; the error is a
 // *connectors.FileError when only this file is to blame.
-func (h *house) deliver(ctx context.Context, door *connectors.Door, found connectors.Found) (hub.Receipt, error) {
-	session, err := h.intake.Begin(ctx, found.Agency, found.Name, found.Subject)
+func (h *house) deliver(ctx context.Context, door *connectors.Door, found connectors.Found, m hub.Manifest) (hub.Receipt, error) {
+	session, err := h.intake.Begin(ctx, m)
 	if err != nil {
 		return hub.Receipt{}, err
 	}
 	reading, err := door.Read(ctx, found, session)
 	var fileErr *connectors.FileError
 	switch {
-	case errors.As(err, &fileErr), errors.Is(err, connectors.ErrChanged):
+	case errors.As(err, &fileErr), errors.Is(err, connectors.ErrChanged), errors.Is(err, hub.ErrTooLarge):
 		return session.Fail(ctx, err)
 	case err != nil:
 		session.Leave()

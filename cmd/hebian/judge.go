@@ -33,10 +33,7 @@ type source struct {
 
 // fold reads the whole log into the state, as many partitions at a time as there are processors.
 func (h *house) fold(ctx context.Context, counts map[int64]string) (*state.State, error) {
-	partitions := 1
-	for _, topic := range state.Topics() {
-		partitions = max(partitions, h.log.Partitions(topic))
-	}
+	partitions := h.statePartitions()
 	s, err := state.New(partitions)
 	if err != nil {
 		return nil, err
@@ -58,6 +55,15 @@ func (h *house) fold(ctx context.Context, counts map[int64]string) (*state.State
 		})
 	}
 	return s, group.Wait()
+}
+
+// statePartitions is how many partitions the state is folded in.
+func (h *house) statePartitions() int {
+	partitions := 1
+	for _, topic := range state.Topics() {
+		partitions = max(partitions, h.log.Partitions(topic))
+	}
+	return partitions
 }
 
 // judge folds the log, judges as of a day, compares with the findings kept and finds the evidence. In a

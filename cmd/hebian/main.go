@@ -26,8 +26,14 @@ const (
 type commands struct {
 	Check      check           `cmd:"" help:"Check a county folder: take every file in, judge, write the flags."`
 	Deliver    deliver         `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
+	Serve      serve           `cmd:"" help:"Run the hub: deliveries in over HTTP or a folder, cases out."`
+	Push       pushCommand     `cmd:"" help:"Deliver files to a hub that runs."`
+	Case       caseCommand     `cmd:"" help:"Cases of a hub that runs: list, show, claim, release, decide."`
+	Status     statusCommand   `cmd:"" help:"Say how a hub that runs does."`
 	Simulate   simulateCommand `cmd:"" help:"Make up a county with known wrongs and their list."`
 	Demo       demo            `cmd:"" help:"Simulate a county, check it, show what was found."`
+	Account    accountCommand  `cmd:"" help:"Accounts of people: add, password, remove, list."`
+	Token      tokenCommand    `cmd:"" help:"Tokens of programs: issue, revoke, list."`
 	Explain    explain         `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`
 	Bench      bench           `cmd:"" help:"Measure this machine: intake, check, identifiers, walker."`
 	Completion completion      `cmd:"" help:"Print a completion script for a shell."`

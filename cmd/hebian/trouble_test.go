@@ -161,7 +161,7 @@ func TestFileChangesWhileRead(t *testing.T) {
 					}
 				}
 			})
-			r, err := h.deliver(t.Context(), door, folder.Found[0])
+			r, err := h.deliver(t.Context(), door, folder.Found[0], whole(folder.Found[0]))
 			if err == nil || !strings.Contains(err.Error(), "changed while it was read") {
 				t.Errorf("deliver gave %v, want it to say that the file changed", err)
 			}

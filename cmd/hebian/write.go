@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +32,7 @@ func writable(dir string) error {
 
 // write writes the five output files. Each is whole before any takes its name, so that the folder never
 // holds half of one; and they change together but for a crash between two renames.
-func (h *house) write(ctx context.Context, dir string, t taken, counts map[int64]string, j judgement, sum *summary) error {
+func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum *summary) error {
 	files := []struct {
 		name  string
 		write func(*bufio.Writer) error
@@ -42,7 +40,7 @@ func (h *house) write(ctx context.Context, dir string, t taken, counts map[int64
 		{"flags.csv", func(w *bufio.Writer) error { return writeFlags(w, j) }},
 		{"flags.ndjson", func(w *bufio.Writer) error { return writeFlagLines(w, j) }},
 		{"quarantine.csv", func(w *bufio.Writer) error { return writeCounts(w, t.receipts) }},
-		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, counts, t.receipts) }},
+		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, t.receipts) }},
 		{"summary.json", func(w *bufio.Writer) error { return format{"json"}.print(w, sum, nil) }},
 	}
 	for _, file := range files {
@@ -190,66 +188,21 @@ type misfitLine struct {
 }
 
 // writeMisfits writes the rows in quarantine of the files delivered, by file and line.
-func (h *house) writeMisfits(ctx context.Context, w *bufio.Writer, counts map[int64]string, receipts []hub.Receipt) error {
-	at, err := h.misfits(ctx, counts, receipts)
-	if err != nil {
-		return err
-	}
-	walker, err := schemas.NewWalker(schemas.SubjectOf(hub.MisfitTopic).Avro)
-	if err != nil {
-		return err
-	}
+func (h *house) writeMisfits(ctx context.Context, w *bufio.Writer, receipts []hub.Receipt) error {
 	lines := newLines(w)
-	var m schemas.Misfit
-	return hub.Trace(ctx, h.log, at, func(_ hub.Position, _ int64, r *schemas.Record) error {
-		if err := schemas.Decode(r.Value, walker, &m); err != nil {
+	for _, receipt := range receipts {
+		if err := hub.Refused(ctx, h.log, h.deliveries, receipt, func(m schemas.Misfit) error {
+			line := misfitLine{File: m.File, Line: m.Line, Reason: m.Reason, Detail: m.Detail, Length: m.Length, Raw: m.Raw}
+			if m.Column != nil {
+				line.Column = *m.Column
+			}
+			if len(m.Digest) > 0 {
+				line.Digest = "sha256:" + hex.EncodeToString(m.Digest)
+			}
+			return lines.Encode(line)
+		}); err != nil {
 			return err
 		}
-		line := misfitLine{File: m.File, Line: m.Line, Reason: m.Reason, Detail: m.Detail, Length: m.Length, Raw: m.Raw}
-		if m.Column != nil {
-			line.Column = *m.Column
-		}
-		if len(m.Digest) > 0 {
-			line.Digest = "sha256:" + hex.EncodeToString(m.Digest)
-		}
-		return lines.Encode(line)
-	})
-}
-
-// misfits finds where the rows in quarantine of the files delivered lie, in order of file and line.
-func (h *house) misfits(ctx context.Context, counts map[int64]string, receipts []hub.Receipt) ([]hub.Position, error) {
-	wanted := map[string]bool{}
-	for _, r := range receipts {
-		wanted[r.File] = r.Outcome == hub.Complete
 	}
-	type misfit struct {
-		file     string
-		line     int64
-		position hub.Position
-	}
-	live := map[schemas.ID]misfit{}
-	if _, err := hub.NewReader(h.log, counts).Replay(ctx, hub.MisfitTopic, 0, 0, func(file string, b *hub.Batch) error {
-		for i := range b.Records {
-			switch r := &b.Records[i]; {
-			case !wanted[file]:
-			case r.Op == schemas.Retract:
-				delete(live, r.ID)
-			default:
-				live[r.ID] = misfit{file, r.Line, hub.Position{Topic: hub.MisfitTopic, Offset: b.Base + int64(i)}}
-			}
-		}
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	var all []misfit
-	for _, m := range live {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b misfit) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) })
-	at := make([]hub.Position, len(all))
-	for i, m := range all {
-		at[i] = m.position
-	}
-	return at, nil
+	return nil
 }

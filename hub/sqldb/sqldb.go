@@ -1,4 +1,4 @@
-// Package sqldb holds the hub's tables: deliveries and receipts, schema ids, settings and, for package
+// Package sqldb holds the hub's tables: deliveries and receipts, periods, schema ids, settings and, for package
 // sqllog, the log itself. It opens the one SQLite file and brings its tables up to date. It holds no
 // logic of the hub.
 package sqldb

@@ -11,6 +11,7 @@ import (
 
 	"hebian/hub"
 	"hebian/hub/sqldb"
+	"hebian/schemas"
 )
 
 func open(t *testing.T, path string) *sqldb.DB {
@@ -55,7 +56,7 @@ func TestDeliveries(t *testing.T) {
 	started := time.Date(2026, 9, 30, 8, 0, 0, 1, time.UTC)
 	const n = 2500 // more than a page
 	for i := range n {
-		d := hub.Delivery{Agency: "hr", File: "f", Subject: "s", Started: started, Spans: []hub.Span{{Topic: "s", Partition: 0, First: int64(i), Next: -1}}}
+		d := hub.Delivery{Agency: "hr", File: "f", Subject: "s", Mode: hub.Full, Started: started, Spans: []hub.Span{{Topic: "s", Partition: 0, First: int64(i), Next: -1}}}
 		if err := deliveries.Begin(t.Context(), &d); err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +77,7 @@ func TestDeliveries(t *testing.T) {
 		t.Fatalf("Of gave %d deliveries, %v; want %d", len(all), err, n)
 	}
 	last := all[n-1]
-	want := hub.Delivery{ID: last.ID, Agency: "hr", File: "f", Subject: "s", Outcome: hub.Open, Started: started, Spans: []hub.Span{{Topic: "s", First: n - 1, Next: -1}}}
+	want := hub.Delivery{ID: last.ID, Agency: "hr", File: "f", Subject: "s", Mode: hub.Full, Outcome: hub.Open, Started: started, Spans: []hub.Span{{Topic: "s", First: n - 1, Next: -1}}}
 	if diff := cmp.Diff(want, last); diff != "" {
 		t.Errorf("the open delivery differs (-want +got):\n%s", diff)
 	}
@@ -92,5 +93,90 @@ func TestDeliveries(t *testing.T) {
 	}
 	if none, err := deliveries.Of(t.Context(), "hr", "g"); err != nil || len(none) != 0 {
 		t.Errorf("another file has %d deliveries, %v", len(none), err)
+	}
+}
+
+// Each outcome is kept with its receipt. A key stands for one complete delivery of an agency.
+func TestKeys(t *testing.T) {
+	deliveries := sqldb.Deliveries{DB: open(t, filepath.Join(t.TempDir(), "hebian.db"))}
+	begin := func(agency string) hub.Receipt {
+		d := hub.Delivery{Agency: agency, File: agency + "/f", Subject: "s", Mode: hub.Add, Started: time.Unix(1, 0).UTC()}
+		if err := deliveries.Begin(t.Context(), &d); err != nil {
+			t.Fatal(err)
+		}
+		r, err := deliveries.Get(t.Context(), d.ID)
+		if want := (hub.Receipt{Delivery: d.ID, Agency: agency, File: d.File, Subject: "s", Mode: hub.Add, Outcome: hub.Open, Started: d.Started}); err != nil || !cmp.Equal(want, r) {
+			t.Errorf("an open delivery's receipt differs (-want +got), %v:\n%s", err, cmp.Diff(want, r))
+		}
+		r.Key, r.Live, r.Refused = "key", 7, 2
+		return r
+	}
+	for _, outcome := range []hub.Outcome{hub.Failed, hub.Held, hub.Failed, hub.Complete} {
+		if _, found, err := deliveries.ByKey(t.Context(), "hr", "key"); err != nil || found {
+			t.Errorf("before a delivery is complete its key was found: %v, %v", found, err)
+		}
+		r := begin("hr")
+		r.Outcome = outcome
+		if err := deliveries.Finish(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := deliveries.Get(t.Context(), r.Delivery); err != nil || !cmp.Equal(r, kept) {
+			t.Errorf("a %s receipt differs (-given +kept), %v:\n%s", outcome, err, cmp.Diff(r, kept))
+		}
+	}
+	if r, found, err := deliveries.ByKey(t.Context(), "hr", "key"); err != nil || !found || r.Outcome != hub.Complete {
+		t.Errorf("by its key: %+v, %v, %v; want the complete delivery", r, found, err)
+	}
+	again := begin("hr")
+	again.Outcome = hub.Complete
+	if err := deliveries.Finish(t.Context(), again); err == nil {
+		t.Error("two complete deliveries have one key")
+	}
+	other := begin("finance")
+	other.Outcome = hub.Complete
+	if err := deliveries.Finish(t.Context(), other); err != nil {
+		t.Errorf("another agency's delivery under the same key: %v", err)
+	}
+	all, err := deliveries.Of(t.Context(), "finance", "finance/f")
+	if err != nil || len(all) != 1 || all[0].Live != 7 || all[0].Refused != 2 || all[0].Mode != hub.Add {
+		t.Errorf("deliveries of the file are %+v, %v; want one with 7 rows live, 2 refused", all, err)
+	}
+	if _, err := deliveries.Get(t.Context(), 99); !errors.Is(err, hub.ErrUnknown) {
+		t.Errorf("a delivery that is none gave %v, want ErrUnknown", err)
+	}
+}
+
+func TestPeriods(t *testing.T) {
+	periods := sqldb.Periods{DB: open(t, filepath.Join(t.TempDir(), "hebian.db"))}
+	declared := time.Date(2026, 9, 30, 8, 0, 0, 0, time.UTC)
+	var want []hub.Period
+	for _, agency := range []string{"finance", "hr"} {
+		for i := range 700 { // more than a page
+			want = append(want, hub.Period{Agency: agency, Month: schemas.Month(190001).Add(i), Kind: hub.PeriodFull, Empty: []string{agency + "/f"}, Declared: declared, By: "somebody"})
+		}
+	}
+	for i := range want {
+		if err := periods.Declare(t.Context(), want[len(want)-1-i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	repeat := want[3]
+	repeat.Kind, repeat.Empty, repeat.Declared = hub.PeriodChanges, nil, declared.Add(time.Hour)
+	if err := periods.Declare(t.Context(), repeat); err != nil {
+		t.Errorf("declaring a period again: %v", err)
+	}
+	all, err := periods.All(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("periods differ (-want +got):\n%.2000s", diff)
+	}
+	none := hub.Period{Agency: "social", Month: 202609, Kind: hub.PeriodChanges, Declared: declared}
+	if err := periods.Declare(t.Context(), none); err != nil {
+		t.Fatal(err)
+	}
+	if all, err = periods.All(t.Context()); err != nil || !cmp.Equal(none, all[len(all)-1]) {
+		t.Errorf("a period without empty files came back as %+v, %v", all[len(all)-1], err)
 	}
 }

@@ -23,6 +23,7 @@ const Partitions = 8
 // Log is a hub.Log in a SQLite database that package sqldb has opened. One process writes.
 type Log struct {
 	db         *sql.DB
+	read       *sql.Stmt
 	single     map[string]bool // topics with one partition
 	partitions int
 
@@ -61,6 +62,11 @@ func Open(ctx context.Context, db *sql.DB, singleTopics ...string) (*Log, error)
 	l := &Log{db: db, single: map[string]bool{}, partitions: n, next: map[place]int64{}}
 	for _, topic := range singleTopics {
 		l.single[topic] = true
+	}
+	// Prepared once: a reader that looks at many small batches would spend half its time on that.
+	if l.read, err = db.PrepareContext(ctx, `SELECT base, records, delivery, content FROM batches
+		WHERE topic = ? AND part = ? AND base <= ? ORDER BY base DESC LIMIT 1`); err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
 	}
 	if err := db.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM batches)`).Scan(&l.all); err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
@@ -152,8 +158,7 @@ func (l *Log) Read(ctx context.Context, topic string, partition int, from int64,
 	if err != nil || from >= end {
 		return err
 	}
-	rows, err := l.db.QueryContext(ctx, `SELECT base, records, delivery, content FROM batches
-		WHERE topic = ? AND part = ? AND base <= ? ORDER BY base DESC LIMIT 1`, topic, partition, from)
+	rows, err := l.read.QueryContext(ctx, topic, partition, from)
 	if err != nil {
 		return fmt.Errorf("read %s/%d from %d: %w", topic, partition, from, err)
 	}

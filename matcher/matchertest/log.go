@@ -3,10 +3,12 @@
 package matchertest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"hash/fnv"
 	"reflect"
+	"slices"
 	"testing"
 
 	"hebian/hub"
@@ -83,23 +85,77 @@ func (l *Log) Fold(t testing.TB, order []int) (*state.State, map[state.Ref]int) 
 			order = append(order, i)
 		}
 	}
-	type place struct {
-		topic string
-		part  int
-	}
-	ends := map[place]int64{}
-	at := map[state.Ref]int{}
+	w := NewWriter(l)
 	for _, i := range order {
-		e := l.entries[i]
-		p := place{e.topic, e.part}
-		b := hub.Batch{Topic: e.topic, Partition: e.part, Base: ends[p], Records: []schemas.Record{e.record}}
-		if err := s.Apply(e.file, &b); err != nil {
+		if err := w.Deliver(i).Each(s.Apply); err != nil {
 			t.Fatal(err)
 		}
-		at[state.RefOf(e.topic, e.part, ends[p])] = i
-		ends[p]++
 	}
-	return s, at
+	return s, w.Entries
+}
+
+// Writer puts entries of a log into deliveries and gives them their places.
+type Writer struct {
+	Entries map[state.Ref]int // by where they lie
+
+	log  *Log
+	ends map[part]int64
+	last int64 // delivery
+}
+
+// part is a partition of a topic.
+type part struct {
+	topic     string
+	partition int
+}
+
+// Batch is a batch of a delivery of a file.
+type Batch struct {
+	hub.Batch
+	File string
+}
+
+// Batches are those of a delivery.
+type Batches []*Batch
+
+// Each calls fn for each batch, as often as it is called itself.
+func (all Batches) Each(fn func(file string, b *hub.Batch) error) error {
+	for _, b := range all {
+		if err := fn(b.File, &b.Batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NewWriter begins with empty partitions.
+func NewWriter(l *Log) *Writer {
+	return &Writer{log: l, Entries: map[state.Ref]int{}, ends: map[part]int64{}}
+}
+
+// Deliver makes the next delivery of some entries, partition after partition. Within one, entries keep
+// the order given.
+func (w *Writer) Deliver(entries ...int) Batches {
+	w.last++
+	var batches Batches
+	open := map[part]*Batch{}
+	for _, i := range entries {
+		e := w.log.entries[i]
+		p := part{e.topic, e.part}
+		b := open[p]
+		if b == nil || b.File != e.file {
+			b = &Batch{File: e.file, Batch: hub.Batch{Topic: e.topic, Partition: e.part, Delivery: w.last, Base: w.ends[p]}}
+			open[p] = b
+			batches = append(batches, b)
+		}
+		b.Records = append(b.Records, e.record)
+		w.Entries[state.RefOf(e.topic, e.part, w.ends[p])] = i
+		w.ends[p]++
+	}
+	slices.SortStableFunc(batches, func(a, b *Batch) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
+	return batches
 }
 
 // SubjectOf finds the subject whose records are such rows.

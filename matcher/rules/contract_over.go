@@ -13,7 +13,7 @@ const contractOverCode = "CONTRACT_OVER"
 func contractOver() Rule {
 	return Rule{
 		Code: contractOverCode, Version: 1,
-		Needs: asOf(payLines, controlNumbers, successions),
+		Needs: append(current(payLines), ended(controlNumbers, successions)...),
 		count: func(p *Person) {
 			var counted []state.Unit
 			for _, line := range p.linesNow {

@@ -23,6 +23,7 @@ type County struct {
 	leaders      map[schemas.LeaderRank]string      // the same
 	institutions map[state.Unit][]state.Institution // valid on the as-of date
 	limits       map[Use]limit
+	counting     map[string]Rule // the rules that count, by code
 }
 
 // Month is an evaluated month.
@@ -37,15 +38,6 @@ type Month struct {
 // meets says whether a day of the interval lies in the month.
 func (m *Month) meets(i state.Interval) bool { return i.From <= m.Last && i.To > m.First }
 
-// Use is what persons take up of what a unit was allowed: slots of a type, posts of a rank, contract
-// staff, regular pay of a month.
-type Use struct {
-	Code   string // of the rule
-	Unit   state.Unit
-	Month  schemas.Month
-	Detail string
-}
-
 // limit is how much was allowed, by these rows.
 type limit struct {
 	n    int64
@@ -58,7 +50,7 @@ func NewCounty(asOf schemas.Date, p Parameters, units []string, ref state.Refere
 	c := &County{
 		AsOf: asOf, Parameters: p, Units: units, Now: s.On(asOf), month: asOf.Month(),
 		slotTypes: labels[schemas.SlotType]("slot_type"), leaders: labels[schemas.LeaderRank]("leader"),
-		institutions: map[state.Unit][]state.Institution{}, limits: map[Use]limit{},
+		institutions: map[state.Unit][]state.Institution{}, limits: map[Use]limit{}, counting: map[string]Rule{},
 	}
 	for _, m := range months {
 		c.Months = append(c.Months, &Month{m, m.First(), m.Last(), s.On(m.Last()), m.Index()})
@@ -71,6 +63,11 @@ func NewCounty(asOf schemas.Date, p Parameters, units []string, ref state.Refere
 		}
 	}
 	c.lately = c.lastMonths(p.NoPayMonths)
+	for _, r := range All() {
+		if r.count != nil {
+			c.counting[r.Code] = r
+		}
+	}
 	for _, row := range ref.Institutions {
 		if c.valid(row.Interval) {
 			c.institutions[row.Unit] = append(c.institutions[row.Unit], row)

@@ -10,7 +10,7 @@ import (
 func dualSlot() Rule {
 	return Rule{
 		Code: "DUAL_SLOT", Version: 1,
-		Needs: asOf(slots, successions),
+		Needs: ended(slots, successions),
 		person: func(p *Person) {
 			if len(p.Slots) < 2 {
 				return

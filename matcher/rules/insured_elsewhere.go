@@ -6,7 +6,7 @@ import "hebian/matcher/state"
 func insuredElsewhere() Rule {
 	return Rule{
 		Code: "INSURED_ELSEWHERE", Version: 1,
-		Needs: asOf(slots, insurances, secondments, successions),
+		Needs: append(current(insurances), ended(slots, secondments, successions)...),
 		person: func(p *Person) {
 			if !p.insuredElsewhere() {
 				return

@@ -20,7 +20,7 @@ type Judge struct {
 // NewJudge makes a judge.
 func NewJudge(c *County, units *state.Units) *Judge {
 	j := &Judge{county: c, units: units, rules: All()}
-	j.person.county, j.person.uses = c, map[Use]*used{}
+	j.person.county, j.person.uses = c, Uses{}
 	return j
 }
 
@@ -58,55 +58,31 @@ func (j *Judge) Hear(shard *state.Shard, i int) {
 
 // Verdict gives all findings in the order of their keys, and the explanations in that of theirs.
 func Verdict(judges ...*Judge) ([]Finding, []Explanation) {
-	var findings []Finding
+	findings, uses := Heard(judges...)
 	var explained []Explanation
-	uses := map[Use]*used{}
 	for _, j := range judges {
-		findings = append(findings, j.person.findings...)
 		explained = append(explained, j.person.explained...)
-		for use, u := range j.person.uses {
-			if sum := uses[use]; sum != nil {
-				sum.join(u)
-			} else {
-				uses[use] = u
-			}
-		}
-	}
-	if len(judges) > 0 {
-		findings = append(findings, judges[0].overuses(uses)...)
 	}
 	slices.SortFunc(explained, func(a, b Explanation) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Person, b.Person), cmp.Compare(a.Unit, b.Unit),
 			cmp.Compare(a.Month, b.Month), cmp.Compare(a.Reason, b.Reason))
 	})
+	if len(judges) > 0 {
+		findings = append(findings, judges[0].county.Over(uses)...)
+	}
 	return sortFindings(findings), explained
 }
 
-// overuses finds the units that used more than they were allowed.
-func (j *Judge) overuses(uses map[Use]*used) []Finding {
+// Heard gives what judges found about persons, in the order of the keys, and what those persons use.
+// The judges may not go on.
+func Heard(judges ...*Judge) ([]Finding, Uses) {
 	var findings []Finding
-	c := j.county
-	for i := range j.rules {
-		r := &j.rules[i]
-		if r.count == nil {
-			continue
-		}
-		for use, u := range uses {
-			limit := c.limits[use]
-			if use.Code != r.Code || u.n <= limit.n {
-				continue
-			}
-			f := c.finding(r, use.Unit, use.Month)
-			f.Detail, f.Rows = use.Detail, u.total+len(limit.rows)
-			// The limit comes first, for it says what all the others are held against.
-			slices.Sort(limit.rows)
-			f.Evidence = slices.Concat(limit.rows, u.rows)
-			f.Evidence = f.Evidence[:min(len(f.Evidence), MaxEvidence)]
-			slices.Sort(f.Evidence)
-			findings = append(findings, f)
-		}
+	uses := Uses{}
+	for _, j := range judges {
+		findings = append(findings, j.person.findings...)
+		uses.join(j.person.uses)
 	}
-	return findings
+	return sortFindings(findings), uses
 }
 
 // verdict is what the rules say of a person, and before that, what they said of others.
@@ -116,7 +92,7 @@ type verdict struct {
 	more      int         // rows beside them that nobody would see
 	findings  []Finding
 	explained []Explanation
-	uses      map[Use]*used
+	uses      Uses
 }
 
 // cite names rows that the next flag, or use, stands on.
@@ -161,40 +137,6 @@ func (p *Person) explain(u state.Unit, m schemas.Month, why Reason) {
 
 // use counts one more of what the unit is allowed.
 func (p *Person) use(u state.Unit, m schemas.Month, detail string) {
-	use := Use{Code: p.rule.Code, Unit: u, Month: m, Detail: detail}
-	sum := p.uses[use]
-	if sum == nil {
-		sum = &used{}
-		p.uses[use] = sum
-	}
-	sum.n++
-	sum.add(p.cited...)
+	p.uses.of(Use{Code: p.rule.Code, Unit: u, Month: m, Detail: detail}).add(1, p.cited...)
 	p.cited = p.cited[:0]
-}
-
-// used is how much of something was used, and the first MaxEvidence of the rows that say so.
-type used struct {
-	n     int64
-	rows  []state.Ref // in order
-	total int
-}
-
-func (u *used) join(o *used) {
-	total := u.total + o.total
-	u.add(o.rows...)
-	u.n, u.total = u.n+o.n, total
-}
-
-func (u *used) add(rows ...state.Ref) {
-	u.total += len(rows)
-	for _, row := range rows {
-		at, _ := slices.BinarySearch(u.rows, row)
-		if at == MaxEvidence {
-			continue
-		}
-		if len(u.rows) == MaxEvidence {
-			u.rows = u.rows[:MaxEvidence-1]
-		}
-		u.rows = slices.Insert(u.rows, at, row)
-	}
 }

@@ -9,7 +9,7 @@ import (
 func mixedPost() Rule {
 	return Rule{
 		Code: "MIXED_POST", Version: 1,
-		Needs: asOf(slots, institutions, secondments, successions),
+		Needs: ended(slots, institutions, secondments, successions),
 		person: func(p *Person) {
 			for _, s := range p.held {
 				u := p.county.Now.Unit(s.Unit)

@@ -6,7 +6,7 @@ import "hebian/matcher/state"
 func nameMismatch() Rule {
 	return Rule{
 		Code: "NAME_MISMATCH", Version: 1,
-		Needs: asOf(slots, payLines),
+		Needs: append(current(payLines), ended(slots)...),
 		person: func(p *Person) {
 			var onSlots, onLines, differ bool
 			var name state.Name

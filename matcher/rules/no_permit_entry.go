@@ -4,7 +4,7 @@ package rules
 func noPermitEntry() Rule {
 	return Rule{
 		Code: "NO_PERMIT_ENTRY", Version: 1,
-		Needs: asOf(slots, successions),
+		Needs: ended(slots, successions),
 		person: func(p *Person) {
 			for _, s := range p.held {
 				if !s.HasPermit || s.PermitDate > s.Interval.From {

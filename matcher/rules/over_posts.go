@@ -6,7 +6,7 @@ const overPostsCode = "OVER_POSTS"
 func overPosts() Rule {
 	return Rule{
 		Code: overPostsCode, Version: 1,
-		Needs: asOf(slots, leaderPosts, successions),
+		Needs: ended(slots, leaderPosts, successions),
 		count: func(p *Person) {
 			for _, s := range p.held {
 				if canon := p.county.Now.Canon(s.Unit); s.Leader != "" && len(canon) == 1 {

@@ -6,7 +6,7 @@ const overQuotaCode = "OVER_QUOTA"
 func overQuota() Rule {
 	return Rule{
 		Code: overQuotaCode, Version: 1,
-		Needs: asOf(slots, quotas, successions),
+		Needs: ended(slots, quotas, successions),
 		count: func(p *Person) {
 			for _, s := range p.held {
 				if canon := p.county.Now.Canon(s.Unit); len(canon) == 1 {

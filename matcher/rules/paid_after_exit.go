@@ -6,7 +6,7 @@ import "hebian/matcher/state"
 func paidAfterExit() Rule {
 	return Rule{
 		Code: "PAID_AFTER_EXIT", Version: 1,
-		Needs: append(inMonth(payLines, successions), asOf(staffEvents)...),
+		Needs: append(inMonth(payLines, successions), ended(staffEvents)...),
 		pay: func(p *Person, pay *Pay) bool {
 			if !pay.paid() {
 				return false

@@ -10,7 +10,7 @@ import (
 func paidAfterRetire() Rule {
 	return Rule{
 		Code: "PAID_AFTER_RETIRE", Version: 1,
-		Needs: append(inMonth(payLines, exemptions, successions), asOf(staffEvents)...),
+		Needs: append(inMonth(payLines, exemptions, successions), ended(staffEvents)...),
 		pay: func(p *Person, pay *Pay) bool {
 			if p.retired == state.NoDate || pay.Month.Month <= p.retired.Month() || !pay.paid() ||
 				p.exemption(pay, schemas.ExemptRehired) {

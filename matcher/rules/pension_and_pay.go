@@ -6,7 +6,7 @@ import "hebian/matcher/state"
 func pensionAndPay() Rule {
 	return Rule{
 		Code: "PENSION_AND_PAY", Version: 1,
-		Needs: append(inMonth(payLines, successions), asOf(staffEvents)...),
+		Needs: append(inMonth(payLines, successions), ended(staffEvents)...),
 		person: func(p *Person) {
 			if p.retired == state.NoDate {
 				return

@@ -4,7 +4,7 @@ package rules
 func secondmentOverdue() Rule {
 	return Rule{
 		Code: "SECONDMENT_OVERDUE", Version: 1,
-		Needs: asOf(secondments),
+		Needs: ended(secondments),
 		person: func(p *Person) {
 			for _, lent := range p.Secondments {
 				if lent.Approved && p.county.valid(lent.Interval) &&

@@ -11,7 +11,8 @@ import (
 func slotNoPay() Rule {
 	return Rule{
 		Code: "SLOT_NO_PAY", Version: 1,
-		Needs: asOf(payLines, slots, exemptions, secondments, absences, deaths, staffEvents, successions),
+		Needs:    append(current(payLines, exemptions, secondments, absences), ended(slots, deaths, staffEvents, successions)...),
+		MonthEnd: true,
 		person: func(p *Person) {
 			months := p.county.lately
 			if len(months) == 0 || p.paidSince(months[0]) {

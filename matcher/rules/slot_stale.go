@@ -12,7 +12,7 @@ import (
 func slotStale() Rule {
 	return Rule{
 		Code: "SLOT_STALE", Version: 1,
-		Needs: asOf(slots, deaths, staffEvents, successions),
+		Needs: ended(slots, deaths, staffEvents, successions),
 		person: func(p *Person) {
 			if p.dead == state.Open && len(p.Events) == 0 {
 				return

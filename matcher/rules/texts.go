@@ -17,6 +17,7 @@ type Text struct {
 	Label    string `yaml:"label" json:"label"`       // Chinese name
 	Severity string `yaml:"severity" json:"severity"` // critical, high, medium, low, info
 	Owner    string `yaml:"owner" json:"owner"`       // office that acts first
+	Agency   string `yaml:"agency" json:"agency"`     // that holds the rows to put right, and gets corrections unless an officer names another; empty: that of the file which the finding names
 	ZH       string `yaml:"zh" json:"zh"`
 	EN       string `yaml:"en" json:"en"`
 	CheckZH  string `yaml:"check_zh" json:"check_zh"` // what to look at before acting: what may look like it and is none

@@ -81,8 +81,10 @@ type layout struct {
 
 // place is where a field stands in its record.
 type place struct {
-	index int // -1: the subject has no such field
-	kind  schemas.Kind
+	index    int // -1: the subject has no such field
+	kind     schemas.Kind
+	optional bool // may be null
+	symbols  int  // of a value set
 }
 
 func (p place) exists() bool { return p.index >= 0 }
@@ -109,7 +111,7 @@ func newLayouts() (map[string]*layout, error) {
 			}
 			index := walker.Index(name)
 			l.fields = max(l.fields, index+1)
-			return place{index, field.Kind}
+			return place{index, field.Kind, field.Optional, len(field.Symbols)}
 		}
 		about := [2]string{"person", "id_number"}
 		if topic >= topicInstitution {
@@ -144,13 +146,18 @@ func newPacker(l *layout, w *words) packer {
 
 var errOutOfRange = errors.New("a date, month or number that intake never lets in")
 
+// walk finds the fields of a record's framed value.
+func (p *packer) walk(framed []byte) (err error) {
+	if _, p.datum, err = schemas.SplitFrame(framed); err != nil {
+		return err
+	}
+	return p.layout.walker.Walk(p.datum, p.fields)
+}
+
 // pack packs a record's framed value.
 func (p *packer) pack(framed []byte) (r row, err error) {
 	l := p.layout
-	if _, p.datum, err = schemas.SplitFrame(framed); err != nil {
-		return row{}, err
-	}
-	if err := l.walker.Walk(p.datum, p.fields); err != nil {
+	if err := p.walk(framed); err != nil {
 		return row{}, err
 	}
 	if l.unit.exists() {
@@ -218,14 +225,17 @@ func (p *packer) number(at place, ok *bool) int32 {
 	if f.Null {
 		return null
 	}
-	switch n := f.Int; at.kind {
+	*ok = *ok && inRange(at.kind, f.Int)
+	return int32(min(f.Int, math.MaxInt32))
+}
+
+// inRange says whether an agency can have written a date, month or count.
+func inRange(kind schemas.Kind, n int64) bool {
+	switch kind {
 	case schemas.KindDate:
-		*ok = *ok && n >= int64(schemas.MinDate) && n <= int64(schemas.MaxDate)
+		return n >= int64(schemas.MinDate) && n <= int64(schemas.MaxDate)
 	case schemas.KindMonth:
-		*ok = *ok && n >= 101 && n <= 999912 && n%100 >= 1 && n%100 <= 12
-	default:
-		*ok = *ok && n >= 0
-		return int32(min(n, math.MaxInt32))
+		return n >= 101 && n <= 999912 && n%100 >= 1 && n%100 <= 12
 	}
-	return int32(f.Int)
+	return n >= 0
 }

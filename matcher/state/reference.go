@@ -83,14 +83,13 @@ func (s *State) Reference(units *Units) Reference {
 
 // unitTable is the rows about units.
 type unitTable struct {
-	mu    sync.Mutex // guards all below
-	table table      // the list of each unit, by its number in words - 1
-	words words
+	mu     sync.Mutex // guards all below
+	table  table      // the list of each unit, by its number in words - 1
+	words  words
+	folded deliveries // by all tables
 }
 
 func (t *unitTable) apply(l *layout, file string, b *hub.Batch) (at int, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.words.comesFrom(file, l.topic, b)
 	p := newPacker(l, &t.words)
 	for i := range b.Records {

@@ -36,8 +36,6 @@ func newShard(v *values) *Shard {
 }
 
 func (s *Shard) apply(l *layout, file string, b *hub.Batch) (at int, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.words.comesFrom(file, l.topic, b)
 	p := newPacker(l, &s.words)
 	for i := range b.Records {
@@ -60,6 +58,36 @@ func (s *Shard) apply(l *layout, file string, b *hub.Batch) (at int, err error) 
 		s.table.apply(rec, s.listOf(key, bad), row)
 	}
 	return 0, nil
+}
+
+// about calls fn with whom each record of a batch is about.
+func (s *Shard) about(l *layout, b *hub.Batch, fn func(person int)) (at int, err error) {
+	p := newPacker(l, &s.words)
+	for i := range b.Records {
+		if err := p.walk(b.Records[i].Value); err != nil {
+			return i, err
+		}
+		key, _, bad, err := p.person()
+		if err != nil {
+			return i, err
+		}
+		if n, known := s.find(key, bad); known {
+			fn(int(n))
+		} else {
+			fn(-1)
+		}
+	}
+	return 0, nil
+}
+
+// find is the place of the list of somebody known.
+func (s *Shard) find(key ident.Key, bad []byte) (n uint32, known bool) {
+	if key != 0 {
+		n, known = s.persons[key]
+		return n, known
+	}
+	n, known = s.bad[s.words.bad.numbers[string(bad)]]
+	return n, known
 }
 
 // listOf is the place of somebody's list in the table; who was never seen gets one.
@@ -101,14 +129,11 @@ func (s *Shard) Len() int { return len(s.whose) }
 // Key is the i-th person; 0 for a number that gives no key.
 func (s *Shard) Key(i int) ident.Key { return s.whose[i].key }
 
-// RegularMonths calls fn for each service month with regular pay lines of persons. Who is unborn is
-// none.
-func (s *Shard) RegularMonths(unborn func(ident.Key) bool, fn func(schemas.Month)) {
+// RegularMonths calls fn for each service month with regular pay lines of persons, but for some: who
+// is unborn is no person yet.
+func (s *Shard) RegularMonths(unborn []int, fn func(schemas.Month)) {
 	late := map[schemas.Month]int64{}
-	for i, w := range s.whose {
-		if w.key == 0 || !unborn(w.key) {
-			continue
-		}
+	for _, i := range unborn {
 		s.table.each(uint32(i), func(r *row) {
 			if r.ref.topic() == topicPayLine && s.values.payClass[r.x] == schemas.ClassRegular {
 				late[schemas.Month(r.c)]++

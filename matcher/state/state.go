@@ -3,13 +3,15 @@
 // each row lies; the rest of a row, its evidence, is read from the log when somebody asks.
 //
 // It is a multiset of rows: an Assert adds one, a Retract takes the one with the same ID away, and
-// the order in which they come changes nothing (Promise 5). It does not know which records were folded already:
-// whoever reads the log hands in each batch once. It judges nothing.
+// the order in which they come changes nothing (Promise 5). Whoever reads the log hands in each batch
+// once; the state remembers the deliveries that it was told are folded whole. It judges nothing.
 package state
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"hebian/hub"
 )
@@ -22,7 +24,13 @@ type State struct {
 	values  *values
 	units   unitTable
 	shards  []*Shard
+	numbers *Units      // the last that were given; used while the state is frozen
+	spoilt  atomic.Bool // see ErrSpoilt
 }
+
+// ErrSpoilt says that a batch, or a delivery, was folded in part. Such a state is of no use: it must be
+// loaded or folded anew.
+var ErrSpoilt = errors.New("the state holds a part of a delivery")
 
 // New makes an empty state for a log whose topics about persons have so many partitions.
 func New(partitions int) (*State, error) {
@@ -50,15 +58,37 @@ func Topics() []string {
 }
 
 // Apply folds a batch in, which came with a delivery of the file. Batches may be applied at the same
-// time; those of one partition wait for each other. After an error the batch is folded in part: the
-// log holds something that intake never lets in, and the state can't be used on.
+// time; those of one partition wait for each other. After an error the state is spoilt: the log holds
+// something that intake never lets in.
 func (s *State) Apply(file string, b *hub.Batch) error {
+	l, err := s.place(b)
+	if err != nil {
+		return err
+	}
+	mu := &s.units.mu
+	if !l.aboutUnit() {
+		mu = &s.shards[b.Partition].mu
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return s.apply(l, file, b)
+}
+
+// place finds the layout of a batch's records.
+func (s *State) place(b *hub.Batch) (*layout, error) {
 	l := s.layouts[b.Topic]
 	if l == nil {
-		return fmt.Errorf("fold %d records of %s: no topic of the state", len(b.Records), b.Topic)
+		return nil, fmt.Errorf("fold %d records of %s: no topic of the state", len(b.Records), b.Topic)
 	}
 	if b.Partition < 0 || b.Partition >= len(s.shards) {
-		return fmt.Errorf("fold %d records of %s: partition %d of %d", len(b.Records), b.Topic, b.Partition, len(s.shards))
+		return nil, fmt.Errorf("fold %d records of %s: partition %d of %d", len(b.Records), b.Topic, b.Partition, len(s.shards))
+	}
+	return l, nil
+}
+
+func (s *State) apply(l *layout, file string, b *hub.Batch) error {
+	if s.spoilt.Load() {
+		return fmt.Errorf("fold %d records of %s: %w", len(b.Records), b.Topic, ErrSpoilt)
 	}
 	var at int
 	var err error
@@ -68,9 +98,28 @@ func (s *State) Apply(file string, b *hub.Batch) error {
 		at, err = s.shards[b.Partition].apply(l, file, b)
 	}
 	if err != nil {
-		return fmt.Errorf("fold %s, partition %d, offset %d: %w", b.Topic, b.Partition, b.Base+int64(at), err)
+		s.spoilt.Store(true)
+		return wrongRecord(b, at, err)
 	}
 	return nil
+}
+
+func wrongRecord(b *hub.Batch, at int, err error) error {
+	return fmt.Errorf("fold %s, partition %d, offset %d: %w", b.Topic, b.Partition, b.Base+int64(at), err)
+}
+
+// Note says that a delivery is folded whole: all its batches were applied, or it has none.
+func (s *State) Note(delivery int64) {
+	s.units.mu.Lock()
+	defer s.units.mu.Unlock()
+	s.units.folded = s.units.folded.with(delivery)
+}
+
+// Folded says whether a delivery was noted.
+func (s *State) Folded(delivery int64) bool {
+	s.units.mu.Lock()
+	defer s.units.mu.Unlock()
+	return s.units.folded.has(delivery)
 }
 
 // Freeze waits for batches under way and keeps others out until thaw is called, so that a
@@ -88,42 +137,51 @@ func (s *State) Freeze() (thaw func()) {
 	}
 }
 
+// About says whom a batch is about, without folding it: fn is called for each record with the person's
+// place in the shard of the batch's partition, -1 for somebody never seen. units is true, and fn not
+// called, where the records are about units.
+func (s *State) About(b *hub.Batch, fn func(person int)) (units bool, err error) {
+	l, err := s.place(b)
+	if err != nil || l.aboutUnit() {
+		return true, err
+	}
+	if at, err := s.shards[b.Partition].about(l, b, fn); err != nil {
+		return false, wrongRecord(b, at, err)
+	}
+	return false, nil
+}
+
+// Take folds a delivery whole and notes it. The state stays frozen, so that nobody sees a part of it.
+// After an error, one of batches included, the state is spoilt.
+func (s *State) Take(batches func(fn func(file string, b *hub.Batch) error) error) error {
+	var taken []int64
+	err := batches(func(file string, b *hub.Batch) error {
+		l, err := s.place(b)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(taken, b.Delivery) {
+			taken = append(taken, b.Delivery)
+		}
+		return s.apply(l, file, b)
+	})
+	if err != nil {
+		s.spoilt.Store(true)
+		return err
+	}
+	for _, delivery := range taken {
+		s.units.folded = s.units.folded.with(delivery)
+	}
+	return nil
+}
+
+// Spoilt gives ErrSpoilt if the state is.
+func (s *State) Spoilt() error {
+	if s.spoilt.Load() {
+		return ErrSpoilt
+	}
+	return nil
+}
+
 // Shards are the persons, by partition.
 func (s *State) Shards() []*Shard { return s.shards }
-
-// Unit is a unit's code as a number. Numbers hold for one judgement and follow the order of the
-// codes, so that the smallest number is the smallest code. 0 is no unit.
-type Unit uint32
-
-// Units numbers the codes of units.
-type Units struct {
-	Codes  []string // by number; the first is of no unit
-	tables map[*words][]Unit
-}
-
-// Units numbers all codes that the state has seen.
-func (s *State) Units() *Units {
-	tables := []*words{&s.units.words}
-	for _, shard := range s.shards {
-		tables = append(tables, &shard.words)
-	}
-	var codes []string
-	for _, w := range tables {
-		codes = append(codes, w.units.texts...)
-	}
-	slices.Sort(codes)
-	codes = slices.Compact(codes)
-	numbers := make(map[string]Unit, len(codes))
-	for i, code := range codes {
-		numbers[code] = Unit(i + 1)
-	}
-	u := &Units{Codes: append([]string{""}, codes...), tables: map[*words][]Unit{}}
-	for _, w := range tables {
-		of := make([]Unit, len(w.units.texts)+1)
-		for i, code := range w.units.texts {
-			of[i+1] = numbers[code]
-		}
-		u.tables[w] = of
-	}
-	return u
-}

@@ -27,7 +27,7 @@ func TestRef(t *testing.T) {
 
 // TestTopics: the state is a fold of all subjects but the misfits.
 func TestTopics(t *testing.T) {
-	topics := map[string]bool{"hub.misfit": true}
+	topics := map[string]bool{"hub.misfit": true, "hub.correction": true}
 	for _, topic := range state.Topics() {
 		topics[topic] = true
 	}

@@ -27,14 +27,18 @@ func newWords() words {
 func (w *words) name(spelling []byte) uint32 {
 	n := w.spellings.number(spelling)
 	if int(n) > len(w.keys) {
-		name := ident.NameKey(w.spellings.texts[n-1]) // mostly the spelling itself, and then the same bytes
-		key, known := w.names.numbers[name]
-		if !known {
-			key = w.names.add(name)
-		}
-		w.keys = append(w.keys, key)
+		w.keys = append(w.keys, w.keyOf(w.spellings.texts[n-1]))
 	}
 	return w.keys[n-1]
+}
+
+func (w *words) keyOf(spelling string) uint32 {
+	name := ident.NameKey(spelling) // mostly the spelling itself, and then the same bytes
+	key, known := w.names.numbers[name]
+	if !known {
+		key = w.names.add(name)
+	}
+	return key
 }
 
 // comesFrom notes the file of a batch.
