@@ -73,7 +73,7 @@ func (c *bench) served(ctx context.Context, county string, persons int) ([]measu
 // benchToken makes an operator with a token.
 func benchToken(ctx context.Context, data string) (token string, err error) {
 	err = dataFolder{data}.with(ctx, func(a *access.Access) error {
-		if err := a.Add(ctx, "bench", access.Operator, "bench on this machine alone"); err != nil {
+		if err := a.Add(ctx, "bench", access.Operator, "for this machine alone"); err != nil {
 			return err
 		}
 		token, _, err = a.Issue(ctx, access.Token{Account: "bench", Expires: time.Now().Add(24 * time.Hour)})

@@ -45,10 +45,9 @@ const (
 	demoMonths = 6                     // that the county has
 	demoAtOnce = 3                     // of them at the start: a slot without pay shows after three
 	demoNewest = schemas.Month(202609) // the last of them
-	// The agencies keep their files in memory: at most some 300 MB of them.
-	maxDemoPersons = 50_000
-	// A month of the largest county takes the hub some seconds.
-	minPace = 100 * time.Millisecond
+	// The agencies keep their files in memory: with these, hub and all take some 340 MB.
+	maxDemoPersons = 20_000
+	minPace        = 100 * time.Millisecond // a month of the usual county takes the hub half of it
 )
 
 func (c *demo) check() error {

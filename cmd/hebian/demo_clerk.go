@@ -231,12 +231,13 @@ func (a *agency) recall(ctx context.Context, lines []citation) (string, error) {
 	if len(lines) == 0 {
 		return "", nil
 	}
+	lines = of(lines, lines[0].name) // a month's lines lie in one book, but for those paid late
 	var places []int
 	for _, l := range lines {
 		places = append(places, l.place)
 	}
 	a.mu.Lock()
-	r, err := a.takeBack(ctx, lines[0].book, places) // of one month, which is one book
+	r, err := a.takeBack(ctx, lines[0].book, places)
 	a.mu.Unlock()
 	if err != nil {
 		return "", err

@@ -246,16 +246,24 @@ func (s *service) foldDelivery(ctx context.Context, receipt hub.Receipt) error {
 	if err != nil {
 		return fmt.Errorf("fold delivery %d: %w", receipt.Delivery, err)
 	}
+	return s.rule(ctx, s.rulings(&change, receipt.Delivery), judged(receipt, change.Rows))
+}
+
+// rulings are those of a change that may do something to a case. While a month loads nearly everything is provisional, and
+// opens and closes nothing.
+func (s *service) rulings(change *matcher.Change, cause int64) []queue.Ruling {
 	var rulings []queue.Ruling
-	for _, some := range [][]matcher.Finding{change.Opened, change.Refreshed} {
-		for i := range some {
-			rulings = append(rulings, s.ruling(some[i], true, receipt.Delivery))
+	add := func(findings []matcher.Finding, present, always bool) {
+		for i := range findings {
+			if r := s.ruling(findings[i], present, cause); always || !r.Provisional {
+				rulings = append(rulings, r)
+			}
 		}
 	}
-	for i := range change.Closed {
-		rulings = append(rulings, s.ruling(change.Closed[i], false, receipt.Delivery))
-	}
-	return s.rule(ctx, rulings, judged(receipt, change.Rows))
+	add(change.Opened, true, false)
+	add(change.Refreshed, true, true) // an open case's grounds change, provisional or not
+	add(change.Closed, false, false)
+	return rulings
 }
 
 // judged says how many rows of each subject the fold of a delivery added or took away.
@@ -288,7 +296,7 @@ func (s *service) turnDay(ctx context.Context) error {
 	if s.fixedDay || today <= s.day {
 		return nil
 	}
-	if err := s.keepDay(ctx, today); err != nil {
+	if err := s.untilDone(ctx, "judge", func() error { return s.keepDay(ctx, today) }); err != nil {
 		return err
 	}
 	s.court.Lock()
@@ -304,16 +312,20 @@ func (s *service) turnDay(ctx context.Context) error {
 // ruleAll rules on every finding, and on every case that no finding stands behind any more.
 func (s *service) ruleAll(ctx context.Context) error {
 	var rulings []queue.Ruling
-	for _, f := range s.standing.Findings() {
-		rulings = append(rulings, s.ruling(f, true, 0))
-	}
+	unsettled := map[matcher.Key]bool{}
 	if err := s.queue.Unsettled(ctx, func(c queue.Case) error {
+		unsettled[c.Key] = true
 		if _, present := s.standing.Find(c.Key); !present {
 			rulings = append(rulings, s.ruling(matcher.Finding{Code: c.Key.Code, Person: c.Key.Person, Unit: c.Key.Unit, Month: c.Key.Month, Detail: c.Key.Detail}, false, 0))
 		}
 		return nil
 	}); err != nil {
 		return err
+	}
+	for _, f := range s.standing.Findings() {
+		if r := s.ruling(f, true, 0); !r.Provisional || unsettled[matcher.KeyOf(&f)] {
+			rulings = append(rulings, r)
+		}
 	}
 	return s.rule(ctx, rulings, nil)
 }

@@ -55,7 +55,13 @@ const (
 // newServed makes a data folder with a token for every agency and account. args are further ones of serve.
 func newServed(t *testing.T, args ...string) *served {
 	t.Helper()
-	h := &served{test: t, data: filepath.Join(t.TempDir(), "data"), args: args, tokens: map[string]string{}, http: &http.Client{Transport: &http.Transport{}}}
+	return newServedIn(t, t.TempDir(), args...)
+}
+
+// newServedIn makes the data folder below another folder.
+func newServedIn(t *testing.T, dir string, args ...string) *served {
+	t.Helper()
+	h := &served{test: t, data: filepath.Join(dir, "data"), args: args, tokens: map[string]string{}, http: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(h.kill)
 	for _, agency := range agencies(t) {
 		h.tokens[agency.Agency] = h.issue(t, "--agency", agency.Agency)

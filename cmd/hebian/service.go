@@ -111,10 +111,14 @@ func (s *service) firstDay(ctx context.Context) error {
 		return err
 	}
 	last, _ := schemas.ParseDate(text) // there is none before the first start
-	if s.day = max(last, schemas.DateOf(s.calendar())); s.day > last {
-		return s.keepDay(ctx, s.day)
+	today := schemas.DateOf(s.calendar())
+	s.day = max(last, today)
+	switch {
+	case today > last:
+		return s.keepDay(ctx, today)
+	case today < last:
+		s.logger.Warn("the clock is behind the day last judged by, which stays", "day", last.String())
 	}
-	s.logger.Warn("the clock is behind the day last judged by, which stays", "day", last.String())
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"hebian/schemas"
@@ -116,13 +118,10 @@ func (t *unitTable) load(from *unsealer, layouts []*layout, partitions int) {
 	if int64(lists) > int64(len(t.words.units.texts)) {
 		from.fail("rows of no unit")
 	}
+	g := guard{layouts: layouts, words: &t.words, topics: [2]int{topicInstitution, len(layouts)}, partitions: [2]int{0, partitions}}
 	for list := range lists {
-		t.table.load(from, list, from.number(), func(r *row) bool {
-			topic := r.ref.topic()
-			return topic >= topicInstitution && topic < len(layouts) && r.ref.Partition() < partitions &&
-				r.unit == list+1 && r.flags&flagShort == 0 && layouts[topic].fits(r, &t.words)
-		})
-		if from.err != nil {
+		g.unit = list + 1
+		if t.table.load(from, from.number(), &g); from.err != nil {
 			return
 		}
 	}
@@ -131,6 +130,13 @@ func (t *unitTable) load(from *unsealer, layouts []*layout, partitions int) {
 
 func (s *Shard) save(to *sealer) {
 	s.words.save(to)
+	months := slices.Sorted(maps.Keys(s.regular))
+	months = slices.DeleteFunc(months, func(m schemas.Month) bool { return s.regular[m] == 0 })
+	to.number(len(months))
+	for _, m := range months {
+		to.number(int(m))
+		to.long(s.regular[m])
+	}
 	to.number(len(s.whose))
 	for i, w := range s.whose {
 		b := to.room(16)
@@ -144,27 +150,39 @@ func (s *Shard) save(to *sealer) {
 
 func (s *Shard) load(from *unsealer, layouts []*layout, partition int) {
 	s.words.load(from)
-	lists := from.number()
-	fits := func(r *row) bool {
-		topic := r.ref.topic()
-		return topic < topicInstitution && r.ref.Partition() == partition && layouts[topic].fits(r, &s.words)
+	var last schemas.Month
+	for n := from.number(); n > 0 && from.err == nil; n-- {
+		m, lines := schemas.Month(from.number()), from.long()
+		if m <= last || !inRange(schemas.KindMonth, int64(m)) || lines == 0 {
+			from.fail("a month that is none")
+		}
+		s.regular[m], last = lines, m
 	}
+	lists := from.number()
+	s.expect(min(lists, mostExpected))
+	g := guard{layouts: layouts, words: &s.words, topics: [2]int{0, topicInstitution}, partitions: [2]int{partition, partition + 1}}
 	for list := range lists {
 		b := from.take(16)
 		w := whose{ident.Key(binary.LittleEndian.Uint64(b)), binary.LittleEndian.Uint32(b[8:])}
-		rows := binary.LittleEndian.Uint32(b[12:])
 		if !s.admit(list, w) {
 			from.fail("a person that is none, or twice")
 		}
-		s.table.load(from, list, rows, fits)
-		if from.err != nil {
+		if s.table.load(from, binary.LittleEndian.Uint32(b[12:]), &g); from.err != nil {
 			return
-		}
-		if w.key != 0 {
-			s.recount(list)
 		}
 	}
 	s.table.loadNear(from)
+}
+
+// mostExpected bounds the room made beforehand for persons whom a damaged snapshot may only pretend to
+// have.
+const mostExpected = 1 << 17
+
+// expect makes room for so many persons.
+func (s *Shard) expect(persons uint32) {
+	s.persons = make(map[ident.Key]uint32, persons)
+	s.whose = make([]whose, 0, persons)
+	s.table.heads, s.table.tails = make([]uint32, 0, persons), make([]uint32, 0, persons)
 }
 
 // admit makes somebody the next in the shard.
@@ -180,21 +198,6 @@ func (s *Shard) admit(n uint32, w whose) bool {
 	_, twice := s.persons[w.key]
 	s.persons[w.key] = n
 	return ok && key == w.key && w.bad == 0 && !twice
-}
-
-// recount counts the regular pay lines of a list.
-func (s *Shard) recount(list uint32) {
-	for n := s.table.heads[list]; n != 0; {
-		r := s.table.at(n)
-		if r.ref.topic() == topicPayLine && s.values.payClass[r.x] == schemas.ClassRegular {
-			if r.flags&flagOwed != 0 {
-				s.regular[schemas.Month(r.c)]--
-			} else {
-				s.regular[schemas.Month(r.c)]++
-			}
-		}
-		n = r.next
-	}
 }
 
 // count counts the rows of a list, owed ones too.
@@ -223,23 +226,38 @@ func (t *table) save(to *sealer, list uint32) {
 	}
 }
 
-// load reads a list. Rows that follow each other in a list lie beside each other.
-func (t *table) load(from *unsealer, list, rows uint32, fits func(*row) bool) {
-	t.heads, t.tails = append(t.heads, 0), append(t.tails, 0)
-	for range rows {
-		var r row
-		r.get((*[rowBytes]byte)(from.take(rowBytes)))
-		if from.err == nil && !fits(&r) {
-			from.fail("a row that is none")
-		}
+// load reads the next list. Its rows come to lie beside each other.
+func (t *table) load(from *unsealer, rows uint32, g *guard) {
+	if t.used == 0 {
+		t.used = 1
+	}
+	if rows == 0 {
+		t.heads, t.tails = append(t.heads, 0), append(t.tails, 0)
+		return
+	}
+	t.heads = append(t.heads, t.used)
+	for left := rows; left > 0; left-- {
+		b := from.take(rowBytes)
 		if from.err != nil {
+			return
+		}
+		if int(t.used/blockRows) == len(t.blocks) {
+			t.blocks = append(t.blocks, new(block))
+		}
+		r := t.at(t.used)
+		if r.get((*[rowBytes]byte)(b)); !g.admits(r) {
+			from.fail("a row that is none")
 			return
 		}
 		if r.flags&flagOwed != 0 {
 			t.owed++
 		}
-		t.push(list, &r)
+		t.used++
+		if left > 1 {
+			r.next = t.used
+		}
 	}
+	t.tails = append(t.tails, t.used-1)
 }
 
 // saveNear writes near with the row's place in its list, from 1 on.
@@ -279,6 +297,7 @@ func (r *row) put(b *[rowBytes]byte) {
 	b[32], b[33], b[34], b[35] = r.x, r.y, r.z, r.flags
 }
 
+// get sets all but next.
 func (r *row) get(b *[rowBytes]byte) {
 	r.ref = Ref(binary.LittleEndian.Uint64(b[0:]))
 	r.mark = binary.LittleEndian.Uint32(b[8:])
@@ -315,6 +334,7 @@ func (w *words) save(to *sealer) {
 func (w *words) load(from *unsealer) {
 	w.units.load(from)
 	w.spellings.load(from)
+	w.names.numbers = make(map[string]uint32, len(w.spellings.texts))
 	for _, spelling := range w.spellings.texts {
 		// The keys are made anew, and must come out as they were: rows hold their numbers.
 		key := w.keyOf(spelling)
@@ -377,22 +397,36 @@ func (t *texts) load(from *unsealer) {
 	}
 }
 
-// fits says whether a row can be one of the subject: nothing that reads it goes astray.
-func (l *layout) fits(r *row, w *words) bool {
-	runs := w.origins[l.topic]
+// guard says whether rows can be those of a table, so that nothing that reads them goes astray.
+type guard struct {
+	layouts    []*layout // by topic
+	words      *words
+	topics     [2]int // from the first to before the second
+	partitions [2]int // the same
+	unit       uint32 // whose list it is; 0: not of one
+}
+
+func (g *guard) admits(r *row) bool {
+	topic, partition := r.ref.topic(), r.ref.Partition()
+	if topic < g.topics[0] || topic >= g.topics[1] || partition < g.partitions[0] || partition >= g.partitions[1] {
+		return false
+	}
+	runs := g.words.origins[topic]
 	if len(runs) == 0 || r.ref.Offset() < runs[0].base || r.ref.Offset() >= runs[len(runs)-1].end {
 		return false
 	}
-	if l.unit.exists() != (r.unit > 0) || int64(r.unit) > int64(len(w.units.texts)) {
+	if g.unit != 0 && (r.unit != g.unit || r.flags&flagShort != 0) {
 		return false
 	}
-	if !l.amount.exists() && !(l.a.fits(r.a) && l.b.fits(r.b)) {
-		return false
-	}
-	if !l.present.exists() && r.flags&flagPresent != 0 || r.flags >= flagOwed<<1 {
-		return false
-	}
-	return l.c.fits(r.c) && l.otherFits(r.other, w) && l.x.fitsSymbol(r.x) && l.y.fitsSymbol(r.y) && l.z.fitsSymbol(r.z)
+	return g.layouts[topic].fits(r, g.words)
+}
+
+// fits says whether a row can be one of the subject.
+func (l *layout) fits(r *row, w *words) bool {
+	return l.unit.exists() == (r.unit > 0) && int64(r.unit) <= int64(len(w.units.texts)) &&
+		(l.amount.exists() || l.a.fits(r.a) && l.b.fits(r.b)) && l.c.fits(r.c) && l.otherFits(r.other, w) &&
+		l.x.fitsSymbol(r.x) && l.y.fitsSymbol(r.y) && l.z.fitsSymbol(r.z) &&
+		r.flags < flagOwed<<1 && (l.present.exists() || r.flags&flagPresent == 0)
 }
 
 func (l *layout) otherFits(n uint32, w *words) bool {

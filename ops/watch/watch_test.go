@@ -6,10 +6,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"hebian/ops/watch"
@@ -23,7 +27,7 @@ func readings(context.Context) (watch.Readings, error) {
 		Cases:      []watch.Cases{{Queue: "finance", State: "open", Count: 4, Oldest: now.Add(-time.Hour)}, {Queue: "finance", State: "settled", Count: 2, Oldest: now.Add(-9 * time.Hour)}, {Queue: "hr", State: "settled", Count: 1}},
 		Flags:      map[string]int{"PAID_NO_SLOT": 7},
 		Quarantine: []watch.Quarantine{{Dataset: "finance.pay_line", Reason: "MISSING", Rows: 1}},
-		Freshness:  []watch.Freshness{{Connector: "finance", Dataset: "finance.pay_line", Watermark: now.Add(-5 * 24 * time.Hour)}, {Connector: "hr", Dataset: "hr.absence"}},
+		Freshness:  []watch.Freshness{{Connector: "finance", Dataset: "finance.pay_line", Watermark: now.Add(-5 * 24 * time.Hour), LastSuccess: now.Add(-time.Hour)}, {Connector: "hr", Dataset: "hr.absence"}},
 		LagRecords: 3, LagSince: now.Add(time.Minute), Judged: now.Add(-2 * time.Second), AsOf: now, Now: now,
 	}, nil
 }
@@ -74,12 +78,33 @@ func TestMetrics(t *testing.T) {
 	if strings.Contains(text, `hebian_watermark_timestamp_seconds{connector="hr"`) {
 		t.Error("an agency that declared nothing has a watermark")
 	}
+	compareWithDocs(t, text)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// compareWithDocs holds the table of metrics in the documentation against what is served.
+func compareWithDocs(t *testing.T, served string) {
+	t.Helper()
+	doc, err := os.ReadFile("../../docs/serve.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(pattern, text string) []string {
+		var all []string
+		for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			all = append(all, match[1])
+		}
+		slices.Sort(all)
+		return slices.Compact(all)
+	}
+	if diff := cmp.Diff(names("`(hebian_[a-z_]+)`", string(doc)), names(`(?m)^# TYPE (hebian_[a-z_]+) `, served)); diff != "" {
+		t.Errorf("docs/serve.md and the metrics differ (-documented +served):\n%s", diff)
 	}
 }
 
