@@ -3,10 +3,14 @@ package matcher_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"hebian/matcher"
@@ -46,9 +50,8 @@ func TestLoadedGoesOnAsSaved(t *testing.T) {
 			}
 			loaded = load(rt, got)
 		}
-		want, got := judged(rt, kept), judged(rt, loaded)
-		if len(want) != len(got) {
-			rt.Fatalf("%d findings, want %d", len(got), len(want))
+		if diff := cmp.Diff(judged(rt, kept), judged(rt, loaded)); diff != "" {
+			rt.Fatalf("findings: -of the state kept +of the one loaded\n%s", diff)
 		}
 	})
 }
@@ -88,28 +91,6 @@ func load(t rapid.TB, snapshot []byte) *state.State {
 	return s
 }
 
-// TestSnapshotRemembersDeliveries: those folded whole, with rows or without.
-func TestSnapshotRemembersDeliveries(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, err := state.New(matchertest.Partitions)
-		if err != nil {
-			t.Fatal(err)
-		}
-		noted := map[int64]bool{}
-		for _, n := range rapid.SliceOf(rapid.Int64Range(1, 20)).Draw(t, "deliveries") {
-			s.Note(n)
-			noted[n] = true
-		}
-		for _, s := range []*state.State{s, load(t, save(t, s))} {
-			for n := range int64(22) {
-				if s.Folded(n) != noted[n] {
-					t.Fatalf("delivery %d is folded: %v", n, s.Folded(n))
-				}
-			}
-		}
-	})
-}
-
 // TestSnapshotDamaged: wherever a snapshot is damaged, or ends, it is refused.
 func TestSnapshotDamaged(t *testing.T) {
 	snapshot := smallSnapshot(t)
@@ -128,6 +109,38 @@ func TestSnapshotDamaged(t *testing.T) {
 	refused("something follows", bytes.NewReader(append(bytes.Clone(snapshot), 0)), matchertest.Partitions)
 	refused("it is there twice", bytes.NewReader(append(bytes.Clone(snapshot), snapshot...)), matchertest.Partitions)
 	refused("another log", bytes.NewReader(snapshot), matchertest.Partitions+1)
+}
+
+// TestSnapshotOfManyBlocks: none of them may be missing, there twice, or at another place.
+func TestSnapshotOfManyBlocks(t *testing.T) {
+	batches, _ := plainCounty(t, 4000)
+	s := fold(t, batches)
+	snapshot := save(t, s)
+	again, err := state.Load(bytes.NewReader(snapshot), benchPartitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(judged(t, s), judged(t, again)); diff != "" {
+		t.Errorf("findings: -saved +loaded\n%s", diff)
+	}
+	var blocks [][]byte
+	for rest := snapshot; len(rest) > 0; {
+		n := 8 + binary.LittleEndian.Uint32(rest)
+		blocks, rest = append(blocks, rest[:n]), rest[n:]
+	}
+	if len(blocks) < 5 {
+		t.Fatalf("only %d blocks", len(blocks))
+	}
+	for what, order := range map[string][][]byte{
+		"missing": slices.Concat(blocks[:2], blocks[3:]),
+		"twice":   slices.Concat(blocks[:2], blocks[1:]),
+		"swapped": slices.Concat(blocks[:1], blocks[2:3], blocks[1:2], blocks[3:]),
+	} {
+		_, err := state.Load(bytes.NewReader(slices.Concat(order...)), benchPartitions)
+		if !errors.Is(err, state.ErrSnapshot) || !strings.Contains(err.Error(), "checksum") {
+			t.Errorf("a block is %s: %v", what, err)
+		}
+	}
 }
 
 // TestSnapshotOnABrokenDisk: the disk's own error comes back.

@@ -71,11 +71,11 @@ func (c *demo) Run(ctx context.Context, s streams) (err error) {
 		defer cancel()
 		ctx = limited
 	}
-	dir, remove, err := c.folder()
+	dir, leave, err := c.folder()
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, remove(s.out)) }()
+	defer func() { err = cmp.Or(err, leave(s.out)) }()
 	options := simulate.DefaultOptions()
 	options.Persons, options.Seed, options.Months, options.AsOf = c.Persons, c.Seed, demoMonths, demoNewest
 	made, err := makeUp(ctx, filepath.Join(dir, "county"), options, s)
@@ -103,9 +103,9 @@ func (c *demo) Run(ctx context.Context, s streams) (err error) {
 	return d.run(ctx, listener)
 }
 
-// folder makes the folder that everything lies in. remove removes it again unless it is to be kept, and says
+// folder makes the folder that everything lies in. leave removes it again unless it is to be kept, and says
 // which.
-func (c *demo) folder() (dir string, remove func(io.Writer) error, err error) {
+func (c *demo) folder() (dir string, leave func(io.Writer) error, err error) {
 	if c.Data == "" {
 		if dir, err = os.MkdirTemp("", "hebian-demo-"); err != nil {
 			return "", nil, fmt.Errorf("make a folder for the demo: %w", err)
@@ -130,7 +130,7 @@ func (c *demo) folder() (dir string, remove func(io.Writer) error, err error) {
 			c.Data, filepath.Join(c.Data, "hub"), demoNewest.Last()))
 	}
 	return c.Data, func(w io.Writer) error {
-		fmt.Fprintf(w, "Stopped. Look at it again: hebian serve --data %s --as-of %s\n", filepath.Join(c.Data, "hub"), demoNewest.Last())
+		fmt.Fprintf(w, "Stopped; %s is kept. hebian serve --data %s --as-of %s shows it again.\n", c.Data, filepath.Join(c.Data, "hub"), demoNewest.Last())
 		return nil
 	}, nil
 }

@@ -153,19 +153,6 @@ func TestConfiguredLimit(t *testing.T) {
 	}
 }
 
-func TestDemo(t *testing.T) {
-	dir := t.TempDir()
-	code, out, errs := hebian(t, "demo", "--out", dir, "--persons", "600")
-	if code != 0 {
-		t.Fatalf("exit code %d\n%s%s", code, out, errs)
-	}
-	for _, says := range []string{"PAID_NO_SLOT", "无编领薪", "only look wrong", "exactly the wrongs that were planted", filepath.Join(dir, "out")} {
-		if !strings.Contains(out, says) {
-			t.Errorf("the demo does not say %q:\n%s", says, out)
-		}
-	}
-}
-
 func TestExplain(t *testing.T) {
 	_, list, _ := hebian(t, "explain")
 	all, err := explanations()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
 
 	"hebian/schemas"
 	"hebian/schemas/ident"
@@ -88,6 +89,9 @@ type place struct {
 }
 
 func (p place) exists() bool { return p.index >= 0 }
+
+// layouts are those of all subjects, by name. They are the same for every state.
+var layouts = sync.OnceValues(newLayouts)
 
 func newLayouts() (map[string]*layout, error) {
 	layouts := map[string]*layout{}

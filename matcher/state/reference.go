@@ -83,10 +83,9 @@ func (s *State) Reference(units *Units) Reference {
 
 // unitTable is the rows about units.
 type unitTable struct {
-	mu     sync.Mutex // guards all below
-	table  table      // the list of each unit, by its number in words - 1
-	words  words
-	folded deliveries // by all tables
+	mu    sync.Mutex // guards all below
+	table table      // the list of each unit, by its number in words - 1
+	words words
 }
 
 func (t *unitTable) apply(l *layout, file string, b *hub.Batch) (at int, err error) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 )
 
 // A sealed stream is blocks: length, checksum, content. The checksum is CRC-32C over everything up to
@@ -164,13 +165,13 @@ func (u *unsealer) number() uint32 { return binary.LittleEndian.Uint32(u.take(4)
 
 func (u *unsealer) long() int64 { return int64(binary.LittleEndian.Uint64(u.take(8))) }
 
-// appendTo appends the next so many bytes. What it takes up grows with what is there to read.
-func (u *unsealer) appendTo(b []byte, n int64) []byte {
+// copy adds the next so many bytes to a text. What that takes up grows with what is there to read.
+func (u *unsealer) copy(to *strings.Builder, n int64) {
 	for n > 0 && u.more() {
 		part := u.rest[:min(int64(len(u.rest)), n)]
-		b, u.rest, n = append(b, part...), u.rest[len(part):], n-int64(len(part))
+		to.Write(part)
+		u.rest, n = u.rest[len(part):], n-int64(len(part))
 	}
-	return b
 }
 
 // end makes sure that nothing follows.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"hebian/schemas"
 	"hebian/schemas/ident"
@@ -21,7 +22,7 @@ const snapshotVersion = 1
 
 // fingerprint stands for how records are laid out in rows. A row means something else, or nothing, to a
 // binary with other layouts.
-func (s *State) fingerprint() [sha256.Size]byte {
+var fingerprint = sync.OnceValue(func() string {
 	hash := sha256.New()
 	fmt.Fprintln(hash, "hebian state", snapshotVersion, partitionBits, offsetBits)
 	for _, spec := range layoutSpecs {
@@ -30,8 +31,8 @@ func (s *State) fingerprint() [sha256.Size]byte {
 			fmt.Fprintf(hash, "%q %d %v %q\n", f.Name, f.Kind, f.Optional, f.Symbols)
 		}
 	}
-	return [sha256.Size]byte(hash.Sum(nil))
-}
+	return string(hash.Sum(nil))
+})
 
 // Save writes a snapshot. Batches wait until it is done.
 func (s *State) Save(w io.Writer) error {
@@ -40,8 +41,7 @@ func (s *State) Save(w io.Writer) error {
 		return fmt.Errorf("save the state: %w", err)
 	}
 	to := newSealer(w)
-	fingerprint := s.fingerprint()
-	to.bytes(string(fingerprint[:]))
+	to.bytes(fingerprint())
 	to.number(len(s.shards))
 	s.units.save(to)
 	for _, shard := range s.shards {
@@ -70,8 +70,8 @@ func Load(r io.Reader, partitions int) (*State, error) {
 }
 
 func (s *State) load(from *unsealer) {
-	fingerprint := s.fingerprint()
-	if written := from.appendTo(nil, sha256.Size); string(written) != string(fingerprint[:]) {
+	var written strings.Builder
+	if from.copy(&written, sha256.Size); written.String() != fingerprint() {
 		from.fail("a form or schemas of another version")
 		return
 	}
@@ -91,11 +91,6 @@ func (s *State) load(from *unsealer) {
 }
 
 func (t *unitTable) save(to *sealer) {
-	to.number(len(t.folded))
-	for _, run := range t.folded {
-		to.long(run.first)
-		to.long(run.last)
-	}
 	t.words.save(to)
 	to.number(len(t.table.heads))
 	for list := range t.table.heads {
@@ -106,13 +101,6 @@ func (t *unitTable) save(to *sealer) {
 }
 
 func (t *unitTable) load(from *unsealer, layouts []*layout, partitions int) {
-	for n := from.number(); n > 0 && from.err == nil; n-- {
-		run := run{from.long(), from.long()}
-		if last := len(t.folded) - 1; run.first > run.last || last >= 0 && run.first <= t.folded[last].last+1 {
-			from.fail("deliveries out of order")
-		}
-		t.folded = append(t.folded, run)
-	}
 	t.words.load(from)
 	lists := from.number()
 	if int64(lists) > int64(len(t.words.units.texts)) {
@@ -378,11 +366,7 @@ func (t *texts) load(from *unsealer) {
 		sum += int64(lengths[len(lengths)-1])
 	}
 	var all strings.Builder
-	for sum > 0 && from.more() {
-		part := from.rest[:min(int64(len(from.rest)), sum)]
-		all.Write(part)
-		from.rest, sum = from.rest[len(part):], sum-int64(len(part))
-	}
+	from.copy(&all, sum)
 	if from.err != nil {
 		return
 	}

@@ -26,12 +26,14 @@ func TestSnapshotOfOtherSchemas(t *testing.T) {
 // refused or makes another state, of which nothing goes astray.
 func TestSnapshotThatPretends(t *testing.T) {
 	content, more := state.Unseal(smallSnapshot(t)), moreRows(t)
-	for at := range content {
-		for _, bit := range []byte{1, 2, 0x40, 0x80} {
-			other := bytes.Clone(content)
-			other[at] ^= bit
-			loadAndUse(t, state.Seal(other), more)
-		}
+	step := 1
+	if testing.Short() {
+		step = 17
+	}
+	for at := 0; at < len(content); at += step {
+		other := bytes.Clone(content)
+		other[at] ^= 1 << (at % 8)
+		loadAndUse(t, state.Seal(other), more)
 		loadAndUse(t, state.Seal(content[:at]), more)
 	}
 }

@@ -3,8 +3,8 @@
 // each row lies; the rest of a row, its evidence, is read from the log when somebody asks.
 //
 // It is a multiset of rows: an Assert adds one, a Retract takes the one with the same ID away, and
-// the order in which they come changes nothing (Promise 5). Whoever reads the log hands in each batch
-// once; the state remembers the deliveries that it was told are folded whole. It judges nothing.
+// the order in which they come changes nothing (Promise 5). It does not know which records were folded already:
+// whoever reads the log hands in each batch once, and says beside a snapshot which it holds. It judges nothing.
 package state
 
 import (
@@ -37,7 +37,7 @@ func New(partitions int) (*State, error) {
 	if partitions < 1 || partitions > maxPartitions {
 		return nil, fmt.Errorf("state of %d partitions: 1 to %d are possible", partitions, maxPartitions)
 	}
-	layouts, err := newLayouts()
+	layouts, err := layouts()
 	if err != nil {
 		return nil, err
 	}
@@ -108,20 +108,6 @@ func wrongRecord(b *hub.Batch, at int, err error) error {
 	return fmt.Errorf("fold %s, partition %d, offset %d: %w", b.Topic, b.Partition, b.Base+int64(at), err)
 }
 
-// Note says that a delivery is folded whole: all its batches were applied, or it has none.
-func (s *State) Note(delivery int64) {
-	s.units.mu.Lock()
-	defer s.units.mu.Unlock()
-	s.units.folded = s.units.folded.with(delivery)
-}
-
-// Folded says whether a delivery was noted.
-func (s *State) Folded(delivery int64) bool {
-	s.units.mu.Lock()
-	defer s.units.mu.Unlock()
-	return s.units.folded.has(delivery)
-}
-
 // Freeze waits for batches under way and keeps others out until thaw is called, so that a
 // judgement sees one state. What follows here may be used while the state is frozen.
 func (s *State) Freeze() (thaw func()) {
@@ -151,28 +137,20 @@ func (s *State) About(b *hub.Batch, fn func(person int)) (units bool, err error)
 	return false, nil
 }
 
-// Take folds a delivery whole and notes it. The state stays frozen, so that nobody sees a part of it.
-// After an error, one of batches included, the state is spoilt.
+// Take folds all batches of a delivery. The state stays frozen, so that nobody sees a part of it. After an
+// error, one of batches included, the state is spoilt.
 func (s *State) Take(batches func(fn func(file string, b *hub.Batch) error) error) error {
-	var taken []int64
 	err := batches(func(file string, b *hub.Batch) error {
 		l, err := s.place(b)
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(taken, b.Delivery) {
-			taken = append(taken, b.Delivery)
-		}
 		return s.apply(l, file, b)
 	})
 	if err != nil {
 		s.spoilt.Store(true)
-		return err
 	}
-	for _, delivery := range taken {
-		s.units.folded = s.units.folded.with(delivery)
-	}
-	return nil
+	return err
 }
 
 // Spoilt gives ErrSpoilt if the state is.
