@@ -93,6 +93,38 @@ func TestAgencyMarks(t *testing.T) {
 	}
 }
 
+// TestProvisional asks for findings that may well not be there: a case must not be closed too early.
+func TestProvisional(t *testing.T) {
+	day := func(s string) schemas.Date { d, _ := schemas.ParseDate(s); return d }
+	september := matcher.AgencyMarks{}
+	for _, topic := range state.Topics() {
+		september[topic] = map[string]schemas.Month{"x": 202609}
+	}
+	for name, c := range map[string]struct {
+		code  string
+		month schemas.Month
+		day   schemas.Date
+		marks matcher.Marks
+		want  bool
+	}{
+		"a month that is complete":                   {"PAID_NO_SLOT", 202609, day("2026-10-15"), september, false},
+		"a month that is not":                        {"PAID_NO_SLOT", 202610, day("2026-11-15"), september, true},
+		"a day before the month ends":                {"OVER_QUOTA", 0, day("2026-10-30"), september, false},
+		"the day on which it ends":                   {"OVER_QUOTA", 0, day("2026-10-31"), september, true},
+		"a new year":                                 {"OVER_QUOTA", 0, day("2027-01-01"), september, true},
+		"a rule that reads this month's rows":        {"CONTRACT_OVER", 0, day("2026-10-15"), september, true},
+		"the same on the last day of a complete one": {"CONTRACT_OVER", 0, day("2026-09-30"), september, false},
+		"a rule that speaks at the end of months":    {"SLOT_NO_PAY", 0, day("2026-09-30"), september, false},
+		"the same on another day, whatever there is": {"SLOT_NO_PAY", 0, day("2026-09-29"), matcher.AllComplete{}, true},
+		"a bad number":                               {"BAD_IDENTITY", 0, day("2026-10-15"), matcher.AgencyMarks{}, false},
+		"a rule that is no more":                     {"NO_RULE", 202609, day("2026-10-15"), matcher.AgencyMarks{}, false},
+	} {
+		if got := matcher.Provisional(c.code, c.month, c.day, c.marks); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 // TestEvidenceIsBounded: a thousand slots of a unit without a quota.
 func TestEvidenceIsBounded(t *testing.T) {
 	var log matchertest.Log

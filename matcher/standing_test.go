@@ -2,14 +2,18 @@ package matcher_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"hebian/hub"
 	"hebian/matcher"
 	"hebian/matcher/matchertest"
 	"hebian/matcher/rules"
@@ -61,6 +65,156 @@ func TestStandingKnowsWhoIsUnborn(t *testing.T) {
 		}
 	}
 	h.judge(t, asOf-14)
+}
+
+// TestStandingOfMany: deliveries about few persons and about many, one after the other.
+func TestStandingOfMany(t *testing.T) {
+	batches, _ := plainCounty(t, 3000)
+	s, err := state.New(benchPartitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := matcher.NewStanding(s, rules.Defaults())
+	if change, err := st.Fold(context.Background(), eachOf(batches)); err != nil || len(change.Opened) > 0 || change.Rows["staffing.permit"] != 3000 {
+		t.Fatalf("before the first judgement: %v, %d rows", err, change.Rows["staffing.permit"])
+	}
+	if change, err := st.Judge(context.Background(), asOf); err != nil || !change.Everybody || len(change.Opened) == 0 {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		persons   int
+		everybody bool
+	}{{1, false}, {1000, false}, {1100, true}, {1, false}} {
+		var d delivery
+		for person := range c.persons {
+			d = append(d, newDelivery(t, person, &schemas.Insurance{IDNumber: madeUpNumber(person), Unit: "U9", Period: 202609})...)
+		}
+		for _, asserted := range []bool{true, false} {
+			d.turn()
+			change, err := st.Fold(context.Background(), d.each)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if change.Everybody != c.everybody {
+				t.Errorf("%d persons: everybody is judged: %v", c.persons, change.Everybody)
+			}
+			if asserted && len(change.Opened)+len(change.Refreshed)+len(change.Closed) > 0 {
+				t.Errorf("insured at another unit besides: %d findings opened", len(change.Opened))
+			}
+			if diff := cmp.Diff(judged(t, s), st.Findings()); diff != "" {
+				t.Fatalf("%d persons: -judged +standing\n%s", c.persons, diff)
+			}
+		}
+	}
+}
+
+func eachOf(batches []*hub.Batch) func(fn func(file string, b *hub.Batch) error) error {
+	return func(fn func(file string, b *hub.Batch) error) error {
+		for _, b := range batches {
+			if err := fn("file", b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// TestChangeIsTheCallers: who marks the findings of a change does not mark those that stand.
+func TestChangeIsTheCallers(t *testing.T) {
+	var log matchertest.Log
+	log.Assert(t, "f", &schemas.Insurance{IDNumber: "12345", Unit: "U", Period: 202609})
+	h, w := newHouse(t), matchertest.NewWriter(&log)
+	h.judge(t, asOf)
+	change, err := h.Fold(context.Background(), w.Deliver(0).Each)
+	if err != nil || len(change.Opened) != 1 {
+		t.Fatal(err, change)
+	}
+	change.Opened[0].Provisional = true
+	if h.Findings()[0].Provisional {
+		t.Error("a finding that stands is marked")
+	}
+	h.Findings()[0].Provisional = true
+	if found, _ := h.Find(matcher.KeyOf(&change.Opened[0])); found.Provisional {
+		t.Error("a finding that stands is marked")
+	}
+}
+
+// TestFoldThatFails: before anything is folded, nothing is lost; later, the state refuses to go on.
+func TestFoldThatFails(t *testing.T) {
+	var log matchertest.Log
+	for range 2 {
+		log.Assert(t, "f", &schemas.Insurance{IDNumber: "12345", Unit: "U", Period: 202609})
+	}
+	disk := errors.New("the disk is broken")
+	h, w := newHouse(t), matchertest.NewWriter(&log)
+	h.judge(t, asOf)
+	first := w.Deliver(0)
+
+	if _, err := h.Fold(context.Background(), func(func(string, *hub.Batch) error) error { return disk }); !errors.Is(err, disk) {
+		t.Errorf("the disk breaks at once: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := h.Fold(cancelled, first.Each); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	h.deliver(t, first)
+
+	times := 0
+	_, err := h.Fold(context.Background(), func(fn func(string, *hub.Batch) error) error {
+		if times++; times == 2 {
+			return disk
+		}
+		return w.Deliver(1).Each(fn)
+	})
+	if !errors.Is(err, disk) {
+		t.Errorf("the disk breaks later: %v", err)
+	}
+	if _, err := h.Fold(context.Background(), first.Each); !errors.Is(err, state.ErrSpoilt) {
+		t.Errorf("fold: %v", err)
+	}
+	if _, err := h.Judge(context.Background(), asOf); !errors.Is(err, state.ErrSpoilt) {
+		t.Errorf("judge: %v", err)
+	}
+	if err := h.state.Save(io.Discard); !errors.Is(err, state.ErrSpoilt) {
+		t.Errorf("save: %v", err)
+	}
+}
+
+// TestNobodySeesHalfADelivery: who judges the state while deliveries come sees each whole or not at all.
+func TestNobodySeesHalfADelivery(t *testing.T) {
+	var log matchertest.Log
+	for n := range 40 {
+		bad := schemas.IDNumber(fmt.Sprint("bad", n))
+		log.Assert(t, "one", &schemas.Insurance{IDNumber: bad, Unit: "U", Period: 202609})
+		log.Assert(t, "two", &schemas.Death{IDNumber: bad, DiedOn: 1})
+	}
+	h, w := newHouse(t), matchertest.NewWriter(&log)
+	h.judge(t, asOf)
+	var wait sync.WaitGroup
+	done := make(chan struct{})
+	wait.Go(func() {
+		for {
+			if n := len(judged(t, h.state)); n%2 != 0 {
+				t.Errorf("%d findings", n)
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	})
+	for n := 0; n < log.Len(); n += 2 {
+		if _, err := h.Fold(context.Background(), w.Deliver(n, n+1).Each); err != nil {
+			t.Error(err)
+		}
+		if n := len(h.Findings()); n%2 != 0 {
+			t.Errorf("%d findings stand", n)
+		}
+	}
+	close(done)
+	wait.Wait()
 }
 
 // house is a standing judgement, and all that was delivered to it.

@@ -170,8 +170,8 @@ func narrator(w io.Writer) func(format string, args ...any) {
 
 // The accounts of the demo.
 const (
-	visitor   = "officer"
-	watcher   = "operator"
+	visitor   = "chen"
+	watcher   = "wu"
 	colleague = "lin" // simulated
 )
 
@@ -253,7 +253,7 @@ func (d *stage) introduce(w io.Writer, taken, temporary bool) {
 	fmt.Fprintf(w, "  officer   %-10s password  %s\n", visitor, d.officerPassword)
 	fmt.Fprintf(w, "  operator  %-10s password  %s\n", watcher, d.operatorPassword)
 	fmt.Fprintf(w, "  token     %s   (the officer's, for hebian case and hebian status)\n\n", d.tokenFile())
-	fmt.Fprintln(w, "Sign in as the officer, take a case, compare the rows of both sides, decide: the agency answers after some seconds, and the case settles.")
+	fmt.Fprintln(w, "Sign in as the officer, claim a case, compare the rows of both sides, decide. The agency answers after some seconds: reload, and the case has settled.")
 	end := "keeps all of it in " + d.dir
 	if temporary {
 		end = "removes " + d.dir
@@ -261,25 +261,27 @@ func (d *stage) introduce(w io.Writer, taken, temporary bool) {
 	fmt.Fprintf(w, "A month passes every %s until %s. Ctrl-C ends the demo and %s.\n\n", d.pace, dashed(demoNewest), end)
 }
 
-// run serves the hub and lets things happen in it until ctx is done.
+// run serves the hub and lets things happen in it until ctx is done. Then the players stop first, each when it has
+// done what it is at, and the hub when nobody speaks to it any more.
 func (d *stage) run(ctx context.Context, listener net.Listener) error {
-	group, running := errgroup.WithContext(ctx)
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, alive := errgroup.WithContext(inner)
 	ready := make(chan struct{})
-	group.Go(func() error { return d.hub.serve(running, listener, func() { close(ready) }) })
+	group.Go(func() error { return d.hub.serve(alive, listener, func() { close(ready) }) })
 	group.Go(func() error {
+		defer stop()
 		select {
 		case <-ready:
-		case <-running.Done():
+		case <-ctx.Done():
+			return nil
+		case <-alive.Done():
 			return nil
 		}
-		err := d.play(running)
-		if running.Err() != nil { // what was under way when the demo stopped is nobody's fault
-			return nil
-		}
-		return err
+		return d.play(alive, ctx.Done())
 	})
 	err := group.Wait()
-	if errors.Is(err, ctx.Err()) { // stopped before the hub was ready
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) { // stopped before the hub was ready
 		return nil
 	}
 	return err

@@ -37,6 +37,7 @@ type stage struct {
 	colleague *push.Client
 	rulings   []ruling // that the colleague is still to make
 	day       atomic.Int32
+	stop      <-chan struct{} // closed when the demo is to end
 }
 
 // The agency that hands its files of one month over a month late, and which month that is.
@@ -53,20 +54,43 @@ func (d *stage) today() time.Time { return schemas.Date(d.day.Load()).Time() }
 // of the month that the day lies in.
 func (d *stage) turn(m schemas.Month) { d.day.Store(int32(m.Last())) }
 
-// play lets everything happen side by side until ctx is done.
-func (d *stage) play(ctx context.Context) error {
+// play lets everything happen side by side until somebody says stop.
+func (d *stage) play(ctx context.Context, stop <-chan struct{}) error {
 	texts, err := rules.Texts()
 	if err != nil {
 		return err
 	}
-	d.rulings = rulingsOf(texts)
+	d.rulings, d.stop = rulingsOf(texts), stop
 	group, playing := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.months(playing) })
-	group.Go(func() error { return d.watch(playing) })
+	let := func(part func(context.Context) error) {
+		group.Go(func() error {
+			if err := part(playing); !errors.Is(err, errCurtain) {
+				return err
+			}
+			return nil
+		})
+	}
+	let(d.months)
+	let(d.watch)
 	for _, a := range d.offices {
-		group.Go(func() error { return d.clerk(playing, a, texts) })
+		let(func(ctx context.Context) error { return d.clerk(ctx, a, texts) })
 	}
 	return group.Wait()
+}
+
+// errCurtain says that the demo is to stop.
+var errCurtain = errors.New("the demo is over")
+
+// wait lets time pass, unless the demo is to stop.
+func (d *stage) wait(ctx context.Context, pause time.Duration) error {
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-d.stop:
+		return errCurtain
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // months lets the months pass.
@@ -80,7 +104,7 @@ func (d *stage) months(ctx context.Context) error {
 		return err
 	}
 	for m < demoNewest {
-		if err := sleep(ctx, d.pace); err != nil {
+		if err := d.wait(ctx, d.pace); err != nil {
 			return err
 		}
 		if m == lateMonth {
@@ -99,15 +123,6 @@ func (d *stage) months(ctx context.Context) error {
 	}
 	d.say("That was the last month. The hub goes on: decide cases, and see them settle.")
 	return nil
-}
-
-func sleep(ctx context.Context, pause time.Duration) error {
-	select {
-	case <-time.After(pause):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // month has all agencies hand over the months from first to last, but for one that is late.
@@ -341,7 +356,7 @@ const shownAtOnce = 5
 func (d *stage) watch(ctx context.Context) error {
 	seen := map[string]bool{}
 	for {
-		if err := sleep(ctx, d.lookEvery()); err != nil {
+		if err := d.wait(ctx, d.lookEvery()); err != nil {
 			return err
 		}
 		for _, state := range []queue.State{queue.Settled, queue.Explained} {
@@ -403,7 +418,7 @@ func (d *stage) clerk(ctx context.Context, a *agency, texts []rules.Text) error 
 			}
 			tasks = tasks[1:]
 		}
-		if err := sleep(ctx, d.lookEvery()); err != nil {
+		if err := d.wait(ctx, d.lookEvery()); err != nil {
 			return err
 		}
 	}

@@ -47,7 +47,7 @@ func startDemo(t *testing.T, args ...string) *shown {
 		}
 		return found[1]
 	}
-	d.url, d.password = find(`desk +(http://\S+)`), find(`officer +officer +password +(\S+)`)
+	d.url, d.password = find(`desk +(http://\S+)`), find(`officer +`+visitor+` +password +(\S+)`)
 	token := find(`token +(\S+)`)
 	d.dir = filepath.Dir(token)
 	d.tokens[officer] = strings.TrimSpace(readText(t, token))

@@ -31,7 +31,7 @@ type commands struct {
 	Case       caseCommand     `cmd:"" help:"Cases of a hub that runs: list, show, claim, release, decide."`
 	Status     statusCommand   `cmd:"" help:"Say how a hub that runs does."`
 	Simulate   simulateCommand `cmd:"" help:"Make up a county with known wrongs and their list."`
-	Demo       demo            `cmd:"" help:"Simulate a county, check it, show what was found."`
+	Demo       demo            `cmd:"" help:"Show a hub at work: simulated agencies deliver, you decide."`
 	Account    accountCommand  `cmd:"" help:"Accounts of people: add, password, remove, list."`
 	Token      tokenCommand    `cmd:"" help:"Tokens of programs: issue, revoke, list."`
 	Explain    explain         `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`

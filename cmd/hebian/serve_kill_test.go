@@ -41,18 +41,21 @@ func TestServeKill(t *testing.T) {
 	h := newServed(t, "--as-of", sampleDay, "--config", filepath.Join(writeCounty(t, map[string]string{"c.yaml": "serve: {withdraw_percent: 100}\n"}), "c.yaml"))
 	l := newLoad(t, h)
 	h.start(t)
+	started := time.Now()
 	l.begin(t)
+	within := min(max(2*time.Since(started), 100*time.Millisecond), time.Second) // a kill comes, so that some work is done and some is cut off
+	soon := func() time.Duration { return time.Duration(random.Int64N(int64(within))) }
 	for n := range kills {
 		switch {
-		case n%10 == 9: // stopped in order, which leaves a snapshot: from then on a start has a tail to fold
-			l.round(t, random, syscall.SIGTERM, time.Duration(random.IntN(250))*time.Millisecond)
+		case n%10 == 2: // stopped in order, which leaves a snapshot: from then on a start has a tail to fold
+			l.round(t, random, syscall.SIGTERM, soon())
 		case n%10 == 4: // in the middle of a start
 			h.kill()
 			h.launch(t)
 			time.AfterFunc(time.Duration(random.IntN(60))*time.Millisecond, func() { h.cmd.Process.Kill() }) //nolint:errcheck // it may have ended
 			h.cmd.Wait()                                                                                     //nolint:errcheck // it was killed
 		default:
-			l.round(t, random, syscall.SIGKILL, time.Duration(random.IntN(250))*time.Millisecond)
+			l.round(t, random, syscall.SIGKILL, soon())
 		}
 		if n%2 == 0 {
 			acknowledged(t, h.data)

@@ -377,7 +377,7 @@ func (h *served) cases(t *testing.T) map[string]desk.CaseRow {
 			Cases []desk.CaseRow
 			Next  string
 		}
-		h.must(t, http.StatusOK, officer, http.MethodGet, "/v1/cases?limit=200&after="+after, nil).into(t, &page)
+		h.must(t, http.StatusOK, officer, http.MethodGet, "/v1/cases?limit=500&after="+after, nil).into(t, &page)
 		for _, c := range page.Cases {
 			if _, twice := all[c.ID]; twice {
 				t.Errorf("case %s is listed twice", c.ID)
@@ -568,8 +568,13 @@ func (h *served) states(t *testing.T) map[string]string {
 	return states
 }
 
-// samples are small counties with all flags known as of the day.
-var samples = []string{"a", "b", "edge"}
+// samples are small counties with all flags known as of sampleDay.
+func samples() []string {
+	if testing.Short() {
+		return []string{"edge"}
+	}
+	return []string{"a", "b", "edge"}
+}
 
 const sampleDay = "2026-09-30"
 
@@ -580,7 +585,7 @@ func TestServeExact(t *testing.T) {
 	if testing.Short() {
 		seeds = 1
 	}
-	for _, name := range samples {
+	for _, name := range samples() {
 		for seed := range seeds {
 			t.Run(fmt.Sprint(name, seed), func(t *testing.T) {
 				random := rand.New(rand.NewPCG(seed, 1))
@@ -684,7 +689,7 @@ func TestServeWatched(t *testing.T) {
 // While agencies deliver side by side and each declares itself complete when it is done, no case opens that
 // the whole county does not justify, and none closes.
 func TestServeWhileLoading(t *testing.T) {
-	for _, name := range samples {
+	for _, name := range samples() {
 		t.Run(name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 3))
 			files := countyFiles(t, filepath.Join(county, name, "in"))
@@ -738,20 +743,20 @@ func loading(t *testing.T, random *rand.Rand, files map[string][]byte, month str
 // Month by month no case opens that the completed month does not justify, and one closes only when a completed
 // month no longer has its flag.
 func TestServeMonths(t *testing.T) {
-	seeds := []uint64{1, 2, 3}
+	seeds, days, persons := []uint64{1, 2, 3}, []string{"2026-06-30", "2026-07-31", "2026-08-31", "2026-09-30"}, "400"
 	if testing.Short() {
-		seeds = seeds[:1]
+		seeds, days, persons = seeds[:1], days[1:], "150"
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 4))
 			dir := filepath.Join(t.TempDir(), "county")
-			mustRun(t, "simulate", "--out", dir, "--persons", "400", "--months", "4", "--seed", fmt.Sprint(seed))
+			mustRun(t, "simulate", "--out", dir, "--persons", persons, "--months", fmt.Sprint(len(days)), "--seed", fmt.Sprint(seed))
 			all := countyFiles(t, filepath.Join(dir, "in"))
 			h := newServed(t)
 			var months []map[string]matcher.Key // cases that each completed month justifies
 			before := map[string]string{}
-			for _, day := range []string{"2026-06-30", "2026-07-31", "2026-08-31", "2026-09-30"} {
+			for _, day := range days {
 				month := day[:4] + day[5:7]
 				files := known(all, day)
 				expected := checked(t, files, day)
@@ -804,7 +809,7 @@ func (h *served) checkLoading(t *testing.T, before map[string]string, now map[st
 // opens, closes and opens again with them, and at no other time.
 func checkSteps(t *testing.T, h *served, months ...map[string]matcher.Key) {
 	t.Helper()
-	for id := range h.cases(t) {
+	for id, row := range h.cases(t) {
 		var want []string
 		stood := false
 		for _, month := range months {
@@ -818,6 +823,9 @@ func checkSteps(t *testing.T, h *served, months ...map[string]matcher.Key) {
 				want = append(want, "explained")
 			}
 			stood = stands
+		}
+		if len(want) == 1 && row.State == "open" && row.Relapses == 0 {
+			continue // opened once, and it stayed so
 		}
 		c := h.look(t, id)
 		got := slices.DeleteFunc(steps(c), func(kind string) bool { return kind == "refreshed" })

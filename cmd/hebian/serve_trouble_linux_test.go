@@ -39,7 +39,7 @@ func TestServeFullDisk(t *testing.T) {
 	}
 	step := int64(4 << 10)
 	if testing.Short() {
-		step = 16 << 10
+		step = 32 << 10
 	}
 	for free := enough - 64<<10; free < enough; free += step { // the last moments, a page of the database apart
 		d.try(t, free)

@@ -10,7 +10,6 @@ package state
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"hebian/hub"
