@@ -12,15 +12,41 @@ import (
 	"hebian/schemas/ident"
 )
 
-// Columns of the files that clerks write in.
+// Columns of a payroll.
 const (
-	payUnit, payUnitName, payName, payNumber, payMonth, payDay, payWage, payAmount = 0, 1, 2, 3, 4, 5, 6, 7
-	// The second of slots, and the first ones of the others.
-	slotName, slotUnit, slotType, slotFund, slotPermit, slotPermitDay, slotFrom, slotUntil = 2, 3, 4, 5, 7, 8, 9, 10
-	lentUntil                                                                              = 5
-	insuredNumber, insuredUnit, insuredMonth                                               = 0, 2, 3
-	institutionType                                                                        = 2
-	quotaCount, chiefPosts, deputyPosts, controlCount                                      = 2, 1, 2, 1
+	payUnit = iota
+	payUnitName
+	payName
+	payNumber
+	payMonth
+	payDay
+	payWage
+	payAmount
+)
+
+// Columns of slots.
+const (
+	slotName      = 2
+	slotUnit      = 3
+	slotType      = 4
+	slotFund      = 5
+	slotPermit    = 7
+	slotPermitDay = 8
+	slotFrom      = 9
+	slotUntil     = 10
+)
+
+// Columns of the other files that clerks read or write in.
+const (
+	institutionType = 2
+	quotaCount      = 2
+	chiefPosts      = 1
+	deputyPosts     = 2
+	controlCount    = 1
+	lentUntil       = 5
+	insuredNumber   = 0
+	insuredUnit     = 2
+	insuredMonth    = 3
 )
 
 // wageOffset is 冲减 in GB18030.
@@ -55,6 +81,7 @@ func (a *agency) answerFinance(ctx context.Context, c *schemas.Correction, rows 
 		return a.mendNumbers(ctx, lines)
 	case "DEAD_UNIT_PAY": // a unit that is no more has no lines of 冲减 either
 		return a.recall(ctx, lines)
+	case "PAID_NO_SLOT", "PAID_AFTER_DEATH", "PAID_AFTER_RETIRE", "PAID_AFTER_EXIT", "PAYER_MISMATCH", "ABSENT_PAID":
 	case "DUAL_PAY":
 		lines = withoutSlot(lines, string(c.Person), o)
 	case "PENSION_AND_PAY":
@@ -64,6 +91,8 @@ func (a *agency) answerFinance(ctx context.Context, c *schemas.Correction, rows 
 		lines = slices.DeleteFunc(lines, func(l citation) bool {
 			return c.Month == nil || serviceMonth(l) != *c.Month || !stop && wage(l.row) != "津贴补贴"
 		})
+	default: // the pay is as it should be
+		return "", nil
 	}
 	instead := ""
 	if slots := of(rows, "staffing/slots.csv"); c.Code == "PAYER_MISMATCH" && len(slots) > 0 {

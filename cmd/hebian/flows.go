@@ -235,8 +235,8 @@ func (s *service) foldDelivery(ctx context.Context, receipt hub.Receipt) error {
 	reader := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File})
 	s.court.Lock()
 	change, err := s.standing.Fold(ctx, func(fn func(string, *hub.Batch) error) error { return reader.Delivery(ctx, receipt, fn) })
-	s.folded.note(receipt)
 	if err == nil {
+		s.folded.note(receipt)
 		err = s.quarantine.countDelivery(ctx, s.log, receipt)
 	}
 	if err == nil && receipt.Subject == institutionSubject {

@@ -617,7 +617,7 @@ func TestServeSnapshot(t *testing.T) {
 			}
 		}
 	}
-	for _, test := range []struct {
+	for i, test := range []struct {
 		name   string
 		damage func(t *testing.T)
 		warns  bool
@@ -631,9 +631,12 @@ func TestServeSnapshot(t *testing.T) {
 		{"more than it", func(t *testing.T) { write(readText(t, path) + "x")(t) }, true},
 		{"a bit wrong in its head", flip(func(int) int { return len(snapshotMagic) + 3 }), true},
 		{"a bit wrong in the middle", flip(func(size int) int { return size / 2 }), true},
-		{"a bit wrong at its end", flip(func(size int) int { return size - 1 }), true},
 		{"another hub's", func(t *testing.T) { write(readText(t, foreign.data, snapshotName))(t) }, true},
+		{"a bit wrong at its end", flip(func(size int) int { return size - 1 }), true},
 	} {
+		if testing.Short() && i%3 != 0 {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			h.stop(t)
 			test.damage(t)
