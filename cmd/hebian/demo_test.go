@@ -33,6 +33,11 @@ func startDemo(t *testing.T, args ...string) *shown {
 	t.Helper()
 	d := &shown{served: &served{test: t, tokens: map[string]string{}, http: &http.Client{Transport: &http.Transport{}}}, says: &transcript{}}
 	t.Cleanup(d.kill)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the demo said:\n%s%s", d.says.String(), d.log.String())
+		}
+	})
 	d.cmd = process(t, append([]string{"demo", "--listen", "127.0.0.1:0"}, args...)...)
 	d.cmd.Env = append(d.cmd.Env, "TMPDIR="+t.TempDir())
 	d.cmd.Stdout, d.cmd.Stderr = d.says, &d.log
@@ -101,7 +106,7 @@ func (d *shown) decideAll(t *testing.T, choose func(desk.CaseRow) bool) map[stri
 func (d *shown) awaitSettled(t *testing.T, cases map[string]desk.CaseRow) {
 	t.Helper()
 	for id, c := range cases {
-		eventually(t, fmt.Sprintf("%s of %s %s settles\n%s", c.Code, c.Month, c.UnitName, d.says.String()), func() bool {
+		eventually(t, fmt.Sprintf("%s of %s %s settles", c.Code, c.Month, c.UnitName), func() bool {
 			return d.look(t, id).State == string(queue.Settled)
 		})
 	}

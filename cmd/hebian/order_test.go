@@ -211,6 +211,10 @@ func TestBashCompletion(t *testing.T) {
 		{"hebian check -o j", "json"},
 		{"hebian check --output y", "yaml"},
 		{"hebian completion f", "fish"},
+		{"hebian case sh", "show"},
+		{"hebian case list --ag", "--agency"},
+		{"hebian case list --state sett", "settled"},
+		{"hebian push --mode rem", "remove"},
 	} {
 		words := strings.Fields(test.words)
 		try := fmt.Sprintf("%s\nCOMP_WORDS=(%s) COMP_CWORD=%d\n_hebian\nprintf '%%s\\n' \"${COMPREPLY[@]}\"\n", script, test.words, len(words)-1)

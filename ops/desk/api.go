@@ -311,6 +311,8 @@ func (d *Desk) problemOf(err error) *Problem {
 		p.Field = "after"
 		return p
 	}
-	d.Report(fmt.Errorf("answer about cases: %w", err))
+	if !errors.Is(err, context.Canceled) { // whoever asked has gone
+		d.Report(fmt.Errorf("answer about cases: %w", err))
+	}
 	return problem(http.StatusInternalServerError, "internal", "error.internal")
 }
