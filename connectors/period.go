@@ -98,14 +98,23 @@ func (p *Profile) Declare(ctx context.Context, periods Periods, today schemas.Da
 	if len(lacking) > 0 {
 		return Completeness{}, &LackingError{Month: d.Month, Files: lacking}
 	}
-	if err := periods.Declare(ctx, d); err != nil {
-		return Completeness{}, fmt.Errorf("declare %s of %s: %w", d.Month, d.Agency, err)
-	}
 	declared, err := periods.Declared(ctx, d.Agency)
 	if err != nil {
 		return Completeness{}, fmt.Errorf("look what %s declared: %w", d.Agency, err)
 	}
-	return CompleteThrough(declared), nil
+	if covered(declared, d.Month) {
+		return CompleteThrough(declared), nil
+	}
+	if err := periods.Declare(ctx, d); err != nil {
+		return Completeness{}, fmt.Errorf("declare %s of %s: %w", d.Month, d.Agency, err)
+	}
+	return CompleteThrough(append(declared, d)), nil
+}
+
+// covered says whether a month lies before the first that was declared, which covered all that came before.
+// Written down, it would leave a hole between the two.
+func covered(declared []Declaration, month schemas.Month) bool {
+	return len(declared) > 0 && !slices.ContainsFunc(declared, func(d Declaration) bool { return d.Month <= month })
 }
 
 // Names lists the files that the agency hands over for a month, sorted.

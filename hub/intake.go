@@ -371,6 +371,7 @@ func (s *Session) Finish(ctx context.Context, digest string, size int64, unknown
 	r.Digest, r.Bytes, r.UnknownColumns = digest, size, unknownColumns
 	if s.held() {
 		r.Outcome, r.Added, r.Unchanged, r.Retracted = Held, 0, 0, 0
+		r.Error = fmt.Sprintf("it would withdraw %d of %d rows, and waits for an operator's yes", r.Withdrawn, r.Earlier)
 	} else if err := s.complete(ctx); err != nil {
 		return *r, err
 	}

@@ -79,25 +79,27 @@ func NewRelay(outbox Outbox, log Log, sink Sink, schemaID uint32) *Relay {
 	}
 }
 
-// Run carries corrections out until the context is done. It looks at the outbox every second, and at once when woken. What goes
-// wrong it reports and tries again, after longer and longer pauses; an agency that can't be written to keeps no other waiting.
-func (r *Relay) Run(ctx context.Context, wake <-chan struct{}, report func(error)) error {
+// Run carries corrections out until stop is closed, and then what still can go. It looks at the outbox every second, and at once when
+// woken. What goes wrong it reports and tries again, after longer and longer pauses; an agency that can't be written to keeps no other
+// waiting. It ends early when ctx is done.
+func (r *Relay) Run(ctx context.Context, stop, wake <-chan struct{}, report func(error)) {
 	poll := time.NewTicker(relayPoll)
 	defer poll.Stop()
-	for {
+	for stopping := false; ctx.Err() == nil; {
 		sent, err := r.Drain(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			report(err)
 		}
-		if sent > 0 { // there may be more
+		switch {
+		case sent > 0: // there may be more
 			continue
+		case stopping:
+			return
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+		case <-stop:
+			stopping = true
 		case <-wake:
 		case <-poll.C:
 		}

@@ -197,13 +197,11 @@ func TestRelayPauses(t *testing.T) {
 		box, out := &outbox{}, newAgencies()
 		out.failing["hr"] = true
 		box.put("hr", 1)
-		ctx, stop := context.WithCancel(t.Context())
+		stop := make(chan struct{})
 		reports := 0
 		var wait sync.WaitGroup
 		wait.Go(func() {
-			if err := hub.NewRelay(box, newMemory(), out, 1).Run(ctx, nil, func(error) { reports++ }); !errors.Is(err, context.Canceled) {
-				t.Errorf("Run ended with %v", err)
-			}
+			hub.NewRelay(box, newMemory(), out, 1).Run(t.Context(), stop, nil, func(error) { reports++ })
 		})
 		time.Sleep(30 * time.Minute)
 		synctest.Wait()
@@ -220,7 +218,7 @@ func TestRelayPauses(t *testing.T) {
 			t.Errorf("pauses differ (-want +got):\n%s", diff)
 		}
 		time.Sleep(5 * time.Minute)
-		stop()
+		close(stop)
 		wait.Wait()
 		if len(out.got["hr"]) != 1 || reports != len(want)+1 {
 			t.Errorf("the agency has %d corrections after %d reports, want 1 after %d", len(out.got["hr"]), reports, len(want)+1)
@@ -232,11 +230,11 @@ func TestRelayPauses(t *testing.T) {
 func TestRelayWoken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		box, log, out := &outbox{}, newMemory(), newAgencies()
-		ctx, stop := context.WithCancel(t.Context())
+		stop := make(chan struct{})
 		wake := make(chan struct{})
 		var wait sync.WaitGroup
 		wait.Go(func() {
-			hub.NewRelay(box, log, out, 1).Run(ctx, wake, func(err error) { t.Error(err) }) //nolint:errcheck // it was stopped
+			hub.NewRelay(box, log, out, 1).Run(t.Context(), stop, wake, func(err error) { t.Error(err) })
 		})
 		synctest.Wait()
 		for n := range 1000 {
@@ -251,8 +249,24 @@ func TestRelayWoken(t *testing.T) {
 		if n := len(slices.Compact(log.ids())); n != 1000 {
 			t.Errorf("%d corrections are in the log, want 1,000", n)
 		}
-		stop()
+		close(stop)
 		wait.Wait()
+	})
+}
+
+// Whoever stops the relay has what was decided before go out all the same, more than one pass of it.
+func TestRelayStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		box, out := &outbox{}, newAgencies()
+		for n := range 500 {
+			box.put("finance", n)
+		}
+		stop := make(chan struct{})
+		close(stop)
+		hub.NewRelay(box, newMemory(), out, 1).Run(t.Context(), stop, nil, func(err error) { t.Error(err) })
+		if n := len(out.got["finance"]); n != 500 {
+			t.Errorf("%d corrections went out before the relay stopped, want 500", n)
+		}
 	})
 }
 

@@ -50,11 +50,20 @@ func (r *Reader) Replay(ctx context.Context, topic string, partition int, from i
 // Delivery reads the records of one complete delivery, those of its subject, and calls fn for each batch, partition
 // after partition. The batch is fn's until it returns.
 func (r *Reader) Delivery(ctx context.Context, receipt Receipt, fn func(file string, b *Batch) error) error {
+	return r.delivery(ctx, receipt, receipt.Subject, fn)
+}
+
+// Misfits reads what one complete delivery changed in quarantine, as Delivery reads its records.
+func (r *Reader) Misfits(ctx context.Context, receipt Receipt, fn func(file string, b *Batch) error) error {
+	return r.delivery(ctx, receipt, MisfitTopic, fn)
+}
+
+func (r *Reader) delivery(ctx context.Context, receipt Receipt, topic string, fn func(file string, b *Batch) error) error {
 	if receipt.Outcome != Complete {
 		return fmt.Errorf("read delivery %d: it is %s, not complete", receipt.Delivery, receipt.Outcome)
 	}
 	for _, span := range receipt.Spans {
-		if span.Topic != receipt.Subject {
+		if span.Topic != topic {
 			continue
 		}
 		err := readSpan(ctx, r.log, receipt.Delivery, span, &r.batch, func(b *Batch) error { return fn(receipt.File, b) })

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,10 +31,10 @@ func (d doors) Deliver(ctx context.Context, u connectors.Upload) (connectors.Rec
 	switch {
 	case err != nil:
 	case r.Outcome == hub.Held:
-		if err = os.Rename(u.Path, d.held(r.Delivery)); err == nil {
+		if err = d.keepHeld(u.Path, r.Delivery); err == nil {
 			err = d.supersede(ctx, r)
 		}
-	case r.Outcome == hub.Complete && r.Mode == hub.Full:
+	case r.Outcome == hub.Complete:
 		err = d.supersede(ctx, r)
 	}
 	return answer(r, err)
@@ -72,6 +75,19 @@ func receiptOf(r hub.Receipt) connectors.Receipt {
 		}
 	}
 	return c
+}
+
+// keepHeld moves a file to where it waits, and brings it to disk. One that a crash loses all the same is found out
+// when somebody says yes.
+func (d doors) keepHeld(path string, id int64) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close(), os.Rename(path, d.held(id))); err != nil {
+		return fmt.Errorf("keep a held file: %w", err)
+	}
+	return syncFolder(d.folder(heldFolder))
 }
 
 // supersede discards what waits of the same file from before: said yes to, it would bring an older version back.
@@ -141,13 +157,14 @@ func (d doors) sweepHeld(ctx context.Context) error {
 	}
 	waiting := map[string]bool{}
 	for _, h := range held {
-		path := d.held(h.Delivery)
-		waiting[filepath.Base(path)] = true
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			d.logger.Warn("a held delivery lost its file when the hub stopped: it must be delivered again", "delivery", h.Delivery, "file", h.File)
-			if err := d.discard(ctx, h, "its file was lost when the hub stopped; deliver it again"); err != nil {
-				return err
-			}
+		waiting[filepath.Base(d.held(h.Delivery))] = true
+		why, err := d.notStanding(ctx, h)
+		if err == nil && why != "" {
+			d.logger.Warn("a held delivery waits no more", "delivery", h.Delivery, "why", why)
+			err = d.discard(ctx, h, why)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	files, err := os.ReadDir(d.folder(heldFolder))
@@ -157,6 +174,35 @@ func (d doors) sweepHeld(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// notStanding says why a held delivery can't be said yes to any more; empty if it can: its file is there as it was
+// received, and nothing newer of it came since.
+func (d doors) notStanding(ctx context.Context, held hub.Receipt) (why string, err error) {
+	versions, err := d.deliveries.Of(ctx, held.Agency, held.File)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range versions {
+		if v.ID > held.Delivery && v.Outcome == hub.Complete {
+			return fmt.Sprintf("superseded by delivery %d", v.ID), nil
+		}
+	}
+	file, err := os.Open(d.held(held.Delivery))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("look for the held file: %w", err)
+	}
+	if err == nil {
+		defer file.Close()
+		digest := sha256.New()
+		if _, err := io.Copy(digest, file); err != nil {
+			return "", fmt.Errorf("read the held file: %w", err)
+		}
+		if "sha256:"+hex.EncodeToString(digest.Sum(nil)) == held.Digest {
+			return "", nil
+		}
+	}
+	return "its file was lost when the hub stopped; deliver it again", nil
 }
 
 // findHeld gives the receipt of a delivery that waits for a yes, and its file as a door reads it. Nobody else
@@ -179,14 +225,17 @@ func (d doors) findHeld(ctx context.Context, id int64) (r hub.Receipt, found con
 		return r, found, nil, err
 	}
 	file, month := connectors.Describe(d.agencies, r.File)
-	stat, err := os.Stat(d.held(id))
-	switch {
-	case r.Outcome != hub.Held || file == nil || errors.Is(err, os.ErrNotExist):
+	if r.Outcome != hub.Held || file == nil {
 		return r, found, nil, connectors.ErrNotHeld
-	case err != nil:
-		return r, found, nil, fmt.Errorf("look for the held file: %w", err)
 	}
-	return r, connectors.Found{File: file, Name: r.File, Path: d.held(id), Month: month, Bytes: stat.Size()}, giveBack, nil
+	why, err := d.notStanding(ctx, r)
+	if err != nil {
+		return r, found, nil, err
+	}
+	if why != "" {
+		return r, found, nil, errors.Join(connectors.ErrNotHeld, d.discard(ctx, r, why))
+	}
+	return r, connectors.Found{File: file, Name: r.File, Path: d.held(id), Month: month, Bytes: r.Bytes}, giveBack, nil
 }
 
 // Release takes a held delivery in: a new delivery with a receipt of its own.
@@ -235,7 +284,8 @@ func (d doors) Delivered(ctx context.Context, agency string) ([]string, error) {
 
 // Declare notes that an agency's month is complete.
 func (d doors) Declare(ctx context.Context, c connectors.Declaration) error {
-	return d.declare(ctx, hub.Period{Agency: c.Agency, Month: c.Month, Kind: string(c.Kind), Empty: c.Empty, Declared: c.Declared, By: c.By})
+	_, err := answer(hub.Receipt{}, d.declare(ctx, hub.Period{Agency: c.Agency, Month: c.Month, Kind: string(c.Kind), Empty: c.Empty, Declared: d.now(), By: c.By}))
+	return err
 }
 
 // Declared lists what an agency declared.

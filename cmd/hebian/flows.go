@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,15 +37,18 @@ type service struct {
 	claims   connectors.Claims
 	sink     drop.Sink
 	wake     chan struct{} // the relay: a decision was taken
+	asking   chan struct{} // held by who has everybody judged for an answer
 
-	taking   sync.WaitGroup  // deliveries being taken in, whether or not their sender still waits
-	stopping context.Context // done when those that are left must end
-	halt     context.CancelFunc
-	metrics  *watch.Metrics
-	logger   *slog.Logger
+	answering sync.WaitGroup  // requests
+	stopping  context.Context // done when those that are left must end
+	halt      context.CancelFunc
+	metrics   *watch.Metrics
+	logger    *slog.Logger
 
 	// What the judge knows. The judge alone changes it, and holds court while it does.
-	court      sync.RWMutex // taken before any lock of the state
+	// The judge reads it without. Locks are taken in this order: an agency's of entry, court, those of standing and
+	// state, mu.
+	court      sync.RWMutex
 	state      *state.State
 	standing   *matcher.Standing
 	folded     folded       // deliveries in the state
@@ -57,9 +57,11 @@ type service struct {
 	day        schemas.Date
 	quarantine *quarantine
 	units      *unitNames
+	cased      map[matcher.Key]bool // findings that may have a case whose finding stands
 
-	arrivals chan arrival  // on their way to the judge; where it is full, doors wait
-	closed   chan struct{} // the judge hears no more
+	entry    map[string]*sync.RWMutex // by agency: held by deliveries until the judge knows of them, and by declarations alone
+	arrivals chan arrival             // on their way to the judge; where it is full, doors wait
+	closed   chan struct{}            // the judge hears no more
 
 	mu     sync.Mutex // guards what follows
 	given  int64      // arrivals handed over
@@ -68,8 +70,11 @@ type service struct {
 	lag    map[int64]hub.Receipt
 	ill    string               // what keeps the judge from going on; empty: nothing
 	judged time.Time            // end of the last judgement
-	newest map[string]time.Time // receipt of the newest complete delivery, by subject
+	newest map[origin]time.Time // receipt of the newest complete delivery, by agency and subject
 }
+
+// origin is what an agency delivers of a subject.
+type origin struct{ agency, subject string }
 
 // arrival is what the judge must hear of.
 type arrival struct {
@@ -82,13 +87,17 @@ const maxArrivals = 256
 
 // take takes one file in and tells the judge. The receipt says how it went, as house.deliver says it.
 func (s *service) take(ctx context.Context, door *connectors.Door, found connectors.Found, m hub.Manifest) (hub.Receipt, error) {
-	s.taking.Add(1)
-	defer s.taking.Done()
+	entry := s.entry[m.Agency]
+	entry.RLock() // a declaration does not overtake the files that it speaks of
+	defer entry.RUnlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
 	started := time.Now()
 	receipt, err := s.deliver(ctx, door, found, m)
+	if err != nil {
+		receipt, err = s.makeSure(ctx, receipt, err)
+	}
 	if err != nil || receipt.Outcome != hub.Complete {
 		return receipt, err
 	}
@@ -100,8 +109,23 @@ func (s *service) take(ctx context.Context, door *connectors.Door, found connect
 	return receipt, nil
 }
 
+// makeSure looks whether a receipt was written although an error came back, as when the sender went away at that
+// very moment: then it counts, and the judge must hear of it.
+func (s *service) makeSure(ctx context.Context, r hub.Receipt, err error) (hub.Receipt, error) {
+	if r.Outcome != hub.Complete {
+		return r, err
+	}
+	written, unread := s.deliveries.Get(context.WithoutCancel(ctx), r.Delivery)
+	if unread != nil || written.Outcome != hub.Complete {
+		return r, errors.Join(err, unread)
+	}
+	return written, nil
+}
+
 // declare notes that an agency has handed over all up to the end of a month, and tells the judge.
 func (s *service) declare(ctx context.Context, p hub.Period) error {
+	s.entry[p.Agency].Lock()
+	defer s.entry[p.Agency].Unlock()
 	if err := s.periods.Declare(ctx, p); err != nil {
 		return err
 	}
@@ -116,12 +140,20 @@ func (s *service) hand(a arrival) {
 	s.given++
 	if a.receipt.Delivery != 0 {
 		s.lag[a.receipt.Delivery] = a.receipt
-		s.newest[a.receipt.Subject] = a.receipt.Finished
+		s.noteNewest(a.receipt)
 	}
 	s.mu.Unlock()
 	select {
 	case s.arrivals <- a:
 	case <-s.closed:
+	}
+}
+
+// noteNewest notes the receipt of an agency's newest delivery of a subject. The caller holds mu, or is alone.
+func (s *service) noteNewest(r hub.Receipt) {
+	at := origin{r.Agency, r.Subject}
+	if r.Finished.After(s.newest[at]) {
+		s.newest[at] = r.Finished
 	}
 }
 
@@ -140,270 +172,20 @@ func (s *service) caughtUp(ctx context.Context) error {
 		}
 		select {
 		case <-s.closed:
-			return errors.New("the hub is stopping")
+			return errStopping
 		default:
 		}
 	}
 	return nil
 }
 
-// lookAtClock is how often the judge looks whether a new day has come.
-const lookAtClock = time.Minute
-
-// judge hears arrivals until stop is closed, and then those that wait. An error means that the state
-// can't be used on; a restart makes a new one from the log.
-func (s *service) judge(ctx context.Context, stop <-chan struct{}) error {
-	defer s.close()
-	clock := time.NewTicker(lookAtClock)
-	defer clock.Stop()
-	unsaved := int64(0) // rows folded since the last snapshot
-	for {
-		select {
-		case a := <-s.arrivals:
-			if err := s.turnDay(ctx); err != nil { // what comes is judged by the day that it comes on
-				return err
-			}
-			if err := s.hear(ctx, a); err != nil {
-				return err
-			}
-			if unsaved += a.receipt.RowsRead; unsaved >= snapshotRows {
-				unsaved = 0
-				s.keepSnapshot()
-			}
-		case <-clock.C:
-			if err := s.turnDay(ctx); err != nil {
-				return err
-			}
-			if _, err := s.queue.Lapse(ctx); err != nil {
-				s.logger.Error("leases that ran out stay for now", "error", err)
-			}
-		case <-stop:
-			if len(s.arrivals) > 0 {
-				continue // the other case will be chosen at last
-			}
-			s.keepSnapshot()
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// snapshotRows is how many rows are taken in between snapshots: a restart folds fewer, within a second.
-const snapshotRows = 2_000_000
-
-func (s *service) keepSnapshot() {
-	if err := saveSnapshot(s.dir, s.state, s.folded); err != nil {
-		s.logger.Warn("no snapshot: the next start takes longer", "error", err)
-	}
-}
-
-// close wakes who waits for the judge, for it hears no more.
-func (s *service) close() {
-	close(s.closed)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.turn.Broadcast()
-}
-
-// hear folds a delivery, or takes note of a period, and rules on the cases that it touches.
-func (s *service) hear(ctx context.Context, a arrival) error {
-	started := time.Now()
-	var err error
-	switch {
-	case a.receipt.Delivery == 0:
-		s.declared = append(s.declared, a.period)
-		err = s.noteMarks(ctx)
-	case s.folded[a.receipt.Delivery] == 0:
-		err = s.foldDelivery(ctx, a.receipt)
-	}
-	if err != nil {
-		return err
-	}
-	s.metrics.Judged(time.Since(started))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.lag, a.receipt.Delivery)
-	s.heard++
-	s.judged = s.now()
-	s.turn.Broadcast()
-	return nil
-}
-
-// foldDelivery folds a delivery as one: nobody is judged on half of it.
-func (s *service) foldDelivery(ctx context.Context, receipt hub.Receipt) error {
-	reader := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File})
-	s.court.Lock()
-	change, err := s.standing.Fold(ctx, func(fn func(string, *hub.Batch) error) error { return reader.Delivery(ctx, receipt, fn) })
-	if err == nil {
-		s.folded.note(receipt)
-		err = s.quarantine.countDelivery(ctx, s.log, receipt)
-	}
-	if err == nil && receipt.Subject == institutionSubject {
-		err = reader.Delivery(ctx, receipt, s.units.note)
-	}
-	s.court.Unlock()
-	if err != nil {
-		return fmt.Errorf("fold delivery %d: %w", receipt.Delivery, err)
-	}
-	return s.rule(ctx, s.rulings(&change, receipt.Delivery), judged(receipt, change.Rows))
-}
-
-// rulings are those of a change that may do something to a case. While a month loads nearly everything is provisional, and
-// opens and closes nothing.
-func (s *service) rulings(change *matcher.Change, cause int64) []queue.Ruling {
-	var rulings []queue.Ruling
-	add := func(findings []matcher.Finding, present, always bool) {
-		for i := range findings {
-			if r := s.ruling(findings[i], present, cause); always || !r.Provisional {
-				rulings = append(rulings, r)
-			}
-		}
-	}
-	add(change.Opened, true, false)
-	add(change.Refreshed, true, true) // an open case's grounds change, provisional or not
-	add(change.Closed, false, false)
-	return rulings
-}
-
-// judged says how many rows of each subject the fold of a delivery added or took away.
-func judged(receipt hub.Receipt, rows map[string]int64) []queue.Judged {
-	all := []queue.Judged{{Delivery: receipt.Delivery, Subject: receipt.Subject, Rows: rows[receipt.Subject]}}
-	for _, subject := range slices.Sorted(maps.Keys(rows)) {
-		if subject != receipt.Subject {
-			all = append(all, queue.Judged{Delivery: receipt.Delivery, Subject: subject, Rows: rows[subject]})
-		}
-	}
-	return all
-}
-
-func (s *service) ruling(f matcher.Finding, present bool, cause int64) queue.Ruling {
-	return queue.Ruling{Finding: f, Present: present, Provisional: matcher.Provisional(f.Code, f.Month, s.day, s.marks), Cause: cause}
-}
-
-// noteMarks sees how far agencies have declared themselves complete, and rules on everything. Only what the judge has
-// heard of counts: of a period that was declared since, deliveries may still wait to be folded.
-func (s *service) noteMarks(ctx context.Context) error {
-	s.court.Lock()
-	s.marks = marksOf(s.agencies, s.declared)
-	s.court.Unlock()
-	return s.ruleAll(ctx)
-}
-
-// turnDay judges everybody anew when a day has begun. A clock that jumps back turns nothing.
-func (s *service) turnDay(ctx context.Context) error {
-	today := schemas.DateOf(s.calendar())
-	if s.fixedDay || today <= s.day {
-		return nil
-	}
-	if err := s.untilDone(ctx, "judge", func() error { return s.keepDay(ctx, today) }); err != nil {
-		return err
-	}
-	s.court.Lock()
-	s.day = today
-	_, err := s.standing.Judge(ctx, today)
-	s.court.Unlock()
-	if err != nil {
-		return err
-	}
-	return s.ruleAll(ctx)
-}
-
-// ruleAll rules on every finding, and on every case that no finding stands behind any more.
-func (s *service) ruleAll(ctx context.Context) error {
-	var rulings []queue.Ruling
-	unsettled := map[matcher.Key]bool{}
-	if err := s.queue.Unsettled(ctx, func(c queue.Case) error {
-		unsettled[c.Key] = true
-		if _, present := s.standing.Find(c.Key); !present {
-			rulings = append(rulings, s.ruling(matcher.Finding{Code: c.Key.Code, Person: c.Key.Person, Unit: c.Key.Unit, Month: c.Key.Month, Detail: c.Key.Detail}, false, 0))
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	for _, f := range s.standing.Findings() {
-		if r := s.ruling(f, true, 0); !r.Provisional || unsettled[matcher.KeyOf(&f)] {
-			rulings = append(rulings, r)
-		}
-	}
-	return s.rule(ctx, rulings, nil)
-}
-
-// Rulings go to the queue so many at a time; what can't be written is tried again ever more slowly.
-const (
-	rulingsAtOnce = 10_000
-	firstPause    = 100 * time.Millisecond
-	longestPause  = 30 * time.Second
-)
-
-// rule has the queue follow the rulings. A full disk is waited out: what was ruled stays ruled.
-func (s *service) rule(ctx context.Context, rulings []queue.Ruling, judged []queue.Judged) error {
-	for {
-		n := min(len(rulings), rulingsAtOnce)
-		last := n == len(rulings)
-		var done []queue.Judged
-		if last {
-			done = judged
-		}
-		if err := s.untilDone(ctx, "judge", func() error { return s.queue.Rule(ctx, rulings[:n], done) }); err != nil {
-			return err
-		}
-		if rulings = rulings[n:]; last {
-			return nil
-		}
-	}
-}
-
-// untilDone tries a step until it is done or ctx is.
-func (s *service) untilDone(ctx context.Context, what string, step func() error) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := step()
-		if err == nil || ctx.Err() != nil {
-			s.setIll("")
-			return err
-		}
-		s.setIll(what + " can't go on: see the log")
-		s.metrics.Retried(what)
-		s.logger.Error("will be tried again", "step", what, "error", err, "pause", pause)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-		}
-	}
-}
-
-func (s *service) setIll(why string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ill = why
-}
-
-// relay carries decided corrections to the agencies until stop is closed, and then what still waits, once.
-func (s *service) relay(ctx context.Context, stop <-chan struct{}) error {
+// relay carries decided corrections to the agencies until stop is closed, and then what still waits.
+func (s *service) relay(ctx context.Context, stop <-chan struct{}) {
 	relay := hub.NewRelay(s.queue, s.log, s.sink, s.schemaIDs[hub.CorrectionTopic])
-	running, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-stop:
-		case <-running.Done():
-		}
-		cancel()
-	}()
-	report := func(err error) {
+	relay.Run(ctx, stop, s.wake, func(err error) {
 		s.metrics.Retried("relay")
 		s.logger.Error("corrections wait", "error", err)
-	}
-	if err := relay.Run(running, s.wake, report); err != nil && running.Err() == nil {
-		return err
-	}
-	if ctx.Err() == nil {
-		if _, err := relay.Drain(ctx); err != nil {
-			report(err)
-		}
-	}
-	return nil
+	})
 }
 
 // wakingQueue wakes the relay after a decision, so that a correction leaves at once.
@@ -439,123 +221,4 @@ func (s *service) watchFolder(ctx context.Context) error {
 		return err
 	}
 	return folder.Run(ctx)
-}
-
-// catchUp makes the state from the snapshot and the deliveries after it, or from the whole log, judges
-// everybody and rules on everything: the queue then is as if nothing had ever stopped.
-func (s *service) catchUp(ctx context.Context) error {
-	receipts := map[int64]hub.Receipt{}
-	if err := s.deliveries.Each(ctx, func(r hub.Receipt) error {
-		if r.Outcome == hub.Complete {
-			receipts[r.Delivery] = r
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	var err error
-	s.state, s.folded, err = loadSnapshot(s.dir, s.statePartitions())
-	if err == nil && !s.folded.among(receipts) {
-		err = errors.New("the snapshot is not of this database: was a backup restored?")
-	}
-	if err == nil {
-		err = s.foldTail(ctx, receipts)
-	} else {
-		if !errors.Is(err, os.ErrNotExist) {
-			s.logger.Warn("the whole log is folded", "why", err)
-		}
-		err = s.foldAll(ctx, receipts)
-	}
-	if err != nil {
-		return err
-	}
-	counts := map[int64]string{}
-	for id, r := range receipts {
-		counts[id] = r.File
-		s.newest[r.Subject] = r.Finished
-	}
-	if err := s.units.noteAll(ctx, s.log, counts); err != nil {
-		return err
-	}
-	if err := s.quarantine.count(ctx, hub.NewReader(s.log, counts), 0); err != nil {
-		return err
-	}
-	s.standing = matcher.NewStanding(s.state, s.config.Parameters)
-	if _, err := s.standing.Judge(ctx, s.day); err != nil {
-		return err
-	}
-	if s.declared, err = s.periods.All(ctx); err != nil {
-		return err
-	}
-	if err := s.noteMarks(ctx); err != nil {
-		return err
-	}
-	return s.ruleLeft(ctx, receipts)
-}
-
-func (s *service) foldAll(ctx context.Context, receipts map[int64]hub.Receipt) (err error) {
-	counts := map[int64]string{}
-	s.folded = folded{}
-	for id, r := range receipts {
-		counts[id] = r.File
-		s.folded.note(r)
-	}
-	s.state, err = s.fold(ctx, counts)
-	return err
-}
-
-// foldTail folds the deliveries that the snapshot lacks.
-func (s *service) foldTail(ctx context.Context, receipts map[int64]hub.Receipt) error {
-	for _, id := range slices.Sorted(maps.Keys(receipts)) {
-		r := receipts[id]
-		if s.folded[id] != 0 {
-			continue
-		}
-		if err := hub.NewReader(s.log, map[int64]string{id: r.File}).Delivery(ctx, r, s.state.Apply); err != nil {
-			return fmt.Errorf("fold delivery %d: %w", id, err)
-		}
-		s.folded.note(r)
-	}
-	return nil
-}
-
-// ruleLeft writes down, for deliveries that a crash kept the judge from, what their fold counted.
-func (s *service) ruleLeft(ctx context.Context, receipts map[int64]hub.Receipt) error {
-	known, err := s.queue.JudgedDeliveries(ctx)
-	if err != nil {
-		return err
-	}
-	var left []queue.Judged
-	for _, id := range slices.Sorted(maps.Keys(receipts)) {
-		if known[id] {
-			continue
-		}
-		r, rows := receipts[id], map[string]int64{}
-		if err := hub.NewReader(s.log, map[int64]string{id: r.File}).Delivery(ctx, r, func(_ string, b *hub.Batch) error {
-			for i := range b.Records {
-				rows[b.Topic] += 1 - 2*int64(b.Records[i].Op)
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-		left = append(left, judged(r, rows)...)
-	}
-	return s.rule(ctx, nil, left)
-}
-
-// marksOf says for each subject how far every agency that owes it is complete.
-func marksOf(agencies []connectors.Profile, periods []hub.Period) matcher.AgencyMarks {
-	marks := matcher.AgencyMarks{}
-	for _, a := range agencies {
-		through := completeness(a.Agency, periods).Through
-		for i := range a.Files {
-			subject := a.Files[i].Subject
-			if marks[subject] == nil {
-				marks[subject] = map[string]schemas.Month{}
-			}
-			marks[subject][a.Agency] = through
-		}
-	}
-	return marks
 }

@@ -52,7 +52,12 @@ func (s *service) handler() (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", watch.Healthz)
 	mux.HandleFunc("GET /readyz", watch.Readyz(s.notReady))
 	mux.Handle("/", pages)
-	return s.metrics.Requests(mux), nil
+	counted := s.metrics.Requests(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.answering.Add(1)
+		defer s.answering.Done()
+		counted.ServeHTTP(w, r)
+	}), nil
 }
 
 // sources reads the rows that a finding stands on.

@@ -28,6 +28,7 @@ type commands struct {
 	Deliver    deliver         `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
 	Serve      serve           `cmd:"" help:"Run the hub: deliveries in over HTTP or a folder, cases out."`
 	Push       pushCommand     `cmd:"" help:"Deliver files to a hub that runs."`
+	Receipt    receiptCommand  `cmd:"" help:"Receipts of a hub that runs: show, release, discard."`
 	Case       caseCommand     `cmd:"" help:"Cases of a hub that runs: list, show, claim, release, decide."`
 	Status     statusCommand   `cmd:"" help:"Say how a hub that runs does."`
 	Simulate   simulateCommand `cmd:"" help:"Make up a county with known wrongs and their list."`
@@ -35,7 +36,7 @@ type commands struct {
 	Account    accountCommand  `cmd:"" help:"Accounts of people: add, password, remove, list."`
 	Token      tokenCommand    `cmd:"" help:"Tokens of programs: issue, revoke, list."`
 	Explain    explain         `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`
-	Bench      bench           `cmd:"" help:"Measure this machine: intake, check, identifiers, walker."`
+	Bench      bench           `cmd:"" help:"Measure this machine: intake, check, a hub that runs, identifiers, walker."`
 	Completion completion      `cmd:"" help:"Print a completion script for a shell."`
 	Version    version         `cmd:"" help:"Say which build this is."`
 }

@@ -42,7 +42,7 @@ type pushCommand struct {
 	Files    []string `arg:"" optional:"" type:"existingfile" help:"Files to deliver, named as the agency's profile says."`
 	Agency   string   `help:"Agency that delivers. Default: the name of the folder that each file lies in."`
 	Mode     string   `enum:"full,add,remove" default:"full" help:"full: the file replaces its earlier version; add, remove: its rows come on top, or are taken back."`
-	Key      string   `help:"Idempotency key of a single file. Default: made of the file."`
+	Key      string   `help:"Idempotency key of a single file. Default: one for this command; of rows to add or remove, made of the file."`
 	Complete string   `placeholder:"YYYYMM" help:"Then declare this month complete for the agency."`
 	Empty    []string `help:"Files of that month that have no rows and are not delivered, as finance/control_numbers.csv."`
 	hubAddress
@@ -77,6 +77,9 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	for _, r := range receipts {
+		if r.Quarantined > 0 {
+			fmt.Fprintf(s.err, "%s: %d rows were refused; why: hebian receipt show %d\n", r.File, r.Quarantined, r.Delivery)
+		}
 		if r.Outcome != connectors.Complete {
 			return fmt.Errorf("%s is %s: %s", r.File, r.Outcome, r.Error)
 		}

@@ -63,8 +63,11 @@ const (
 	headerSeconds = 10
 	idleSeconds   = 120
 	headerBytes   = 64 << 10
-	// drainSeconds is what requests get to end when the hub stops.
-	drainSeconds = 30
+	// drainSeconds is what requests get to end when the hub stops, cutOffSeconds what is left for those that were
+	// cut off, settleSeconds what judge and relay get after them. Whatever is not done then, the next start does.
+	drainSeconds  = 30
+	cutOffSeconds = 5
+	settleSeconds = 30
 )
 
 // serve runs the hub until ctx is done and then stops it in order: doors, judge, relay. ready is called
@@ -88,7 +91,10 @@ func (s *service) serve(ctx context.Context, listener net.Listener, ready func()
 	doorsClosed := make(chan struct{})
 	group, failed := errgroup.WithContext(inner)
 	group.Go(func() error { return s.judge(failed, doorsClosed) })
-	group.Go(func() error { return s.relay(failed, doorsClosed) })
+	group.Go(func() error {
+		s.relay(failed, doorsClosed)
+		return nil
+	})
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -105,7 +111,10 @@ func (s *service) serve(ctx context.Context, listener net.Listener, ready func()
 		return s.shut(server)
 	})
 	group.Go(func() error {
-		defer close(doorsClosed)
+		defer func() {
+			close(doorsClosed)
+			time.AfterFunc(settleSeconds*time.Second, cancel) // a database that refuses writes holds nobody for ever
+		}()
 		watching, cancel := context.WithCancel(failed)
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
@@ -129,7 +138,16 @@ func (s *service) shut(server *http.Server) error {
 		err = server.Close()
 	}
 	s.halt() // what is half taken in stays open, and the next delivery of the file goes on with it
-	s.taking.Wait()
+	answered := make(chan struct{})
+	go func() {
+		s.answering.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-time.After(cutOffSeconds * time.Second):
+		s.logger.Warn("an answer does not end; what it wrote is on disk or not there")
+	}
 	return err
 }
 

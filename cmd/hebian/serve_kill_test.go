@@ -45,17 +45,17 @@ func TestServeKill(t *testing.T) {
 	l.begin(t)
 	within := min(max(2*time.Since(started), 100*time.Millisecond), time.Second) // a kill comes, so that some work is done and some is cut off
 	soon := func() time.Duration { return time.Duration(random.Int64N(int64(within))) }
-	for n := range kills {
-		switch {
-		case n%10 == 2: // stopped in order, which leaves a snapshot: from then on a start has a tail to fold
-			l.round(t, random, syscall.SIGTERM, soon())
-		case n%10 == 4: // in the middle of a start
-			h.kill()
-			h.launch(t)
-			time.AfterFunc(time.Duration(random.IntN(60))*time.Millisecond, func() { h.cmd.Process.Kill() }) //nolint:errcheck // it may have ended
-			h.cmd.Wait()                                                                                     //nolint:errcheck // it was killed
-		default:
-			l.round(t, random, syscall.SIGKILL, soon())
+	for n, killed := 0, 0; killed < kills; n++ {
+		signal := syscall.SIGKILL
+		if n%10 == 2 { // stopped in order, which leaves a snapshot: from then on a start has a tail to fold
+			signal = syscall.SIGTERM
+		} else {
+			killed++
+		}
+		if n%10 == 4 {
+			h.killStarting(t, time.Duration(random.Int64N(int64(60*time.Millisecond))))
+		} else {
+			l.round(t, random, signal, soon())
 		}
 		if n%2 == 0 {
 			acknowledged(t, h.data)
@@ -64,12 +64,23 @@ func TestServeKill(t *testing.T) {
 		h.start(t)
 		l.check(t, random)
 		if t.Failed() {
-			t.Fatalf("after %d kills; the log says\n%s", n+1, h.log.String())
+			t.Fatalf("after %d kills; the log says\n%s", killed, h.log.String())
 		}
 	}
 	l.finish(t)
 	t.Logf("%d kills: %d deliveries acknowledged, %d requests cut off, %d claims, %d decisions, %d corrections",
 		kills, len(l.receipts), l.cut, len(l.claims), len(l.decisions), len(corrections(t, filepath.Join(h.data, "out"))))
+}
+
+// killStarting kills the hub, and again in the middle of its start.
+func (h *served) killStarting(t *testing.T, after time.Duration) {
+	t.Helper()
+	h.kill()
+	h.launch(t)
+	starting := h.cmd.Process
+	timer := time.AfterFunc(after, func() { starting.Kill() }) //nolint:errcheck // Wait says
+	defer timer.Stop()
+	h.cmd.Wait() //nolint:errcheck // it was killed
 }
 
 // load is what agencies and officers do to a hub, and what it acknowledged.
@@ -233,7 +244,9 @@ const (
 // round has agencies and officers work until the hub is killed, or told to stop.
 func (l *load) round(t *testing.T, random *rand.Rand, signal syscall.Signal, after time.Duration) {
 	t.Helper()
-	time.AfterFunc(after, func() { l.h.cmd.Process.Signal(signal) }) //nolint:errcheck // Wait says
+	process := l.h.cmd.Process
+	timer := time.AfterFunc(after, func() { process.Signal(signal) }) //nolint:errcheck // Wait says
+	defer timer.Stop()
 	var work sync.WaitGroup
 	do := func(step func() error, times int) {
 		work.Go(func() {

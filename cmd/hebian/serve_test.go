@@ -603,12 +603,34 @@ func TestServeExact(t *testing.T) {
 					t.Fatalf("flags.csv differs (-want +got):\n%.3000s", diff)
 				}
 				h.declareEach(t, random, files, casesOf(t, expected))
+				h.checkPrivate(t, flagKeys(t, expected))
 				h.kill()
 				h.start(t)
 				if diff := cmp.Diff(expected, h.flags(t, sampleDay)); diff != "" {
 					t.Errorf("flags.csv differs after all (-want +got):\n%.3000s", diff)
 				}
 			})
+		}
+	}
+}
+
+// checkPrivate looks for persons where operators and programs look who have no business with them.
+func (h *served) checkPrivate(t *testing.T, flags []matcher.Key) {
+	t.Helper()
+	seen := map[string]string{
+		"the log": h.log.String(),
+		"metrics": string(h.must(t, http.StatusOK, "", http.MethodGet, "/metrics", nil).body),
+		"status":  string(h.must(t, http.StatusOK, operator, http.MethodGet, "/v1/status", nil).body),
+		"cases":   string(h.must(t, http.StatusOK, officer, http.MethodGet, "/v1/cases?limit=500", nil).body),
+	}
+	if !strings.Contains(seen["metrics"], "hebian_matcher_flags") {
+		t.Error("metrics lack the flags")
+	}
+	for _, key := range flags {
+		for where, text := range seen {
+			if len(key.Person) == 18 && strings.Contains(text, string(key.Person)) { // shorter ones are wrong, and could be any number
+				t.Fatalf("%s shows an identity number", where)
+			}
 		}
 	}
 }

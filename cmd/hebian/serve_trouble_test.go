@@ -494,6 +494,18 @@ func TestServeHeld(t *testing.T) {
 	if held := h.status(t).Held; len(held) != 0 {
 		t.Errorf("%+v is held, want nothing", held)
 	}
+
+	// A crash between the receipt and the file's being put by: nobody can say yes any more, so nothing waits.
+	lost := h.must(t, http.StatusAccepted, "staffing", http.MethodPost, "/v1/deliveries/"+name, bytes.NewReader(slots(1))).receipt(t)
+	h.kill()
+	if err := os.RemoveAll(filepath.Join(h.data, heldFolder)); err != nil {
+		t.Fatal(err)
+	}
+	h.start(t)
+	if held := h.status(t).Held; len(held) != 0 {
+		t.Errorf("%+v is held, want nothing", held)
+	}
+	settle(http.StatusConflict, "release", lost.Delivery)
 }
 
 // Told to stop in the middle of an upload, the hub lets nobody in any more, but the upload end; what its receipt says

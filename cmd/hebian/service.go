@@ -44,8 +44,8 @@ func openService(ctx context.Context, o serviceOptions) (*service, error) {
 	s := &service{
 		house: h, config: o.config, now: o.now, calendar: o.calendar, fixedDay: o.day != 0, day: o.day, secure: o.secure, logger: o.logger,
 		periods:  sqldb.Periods{DB: h.db},
-		arrivals: make(chan arrival, maxArrivals), closed: make(chan struct{}), wake: make(chan struct{}, 1),
-		lag: map[int64]hub.Receipt{}, newest: map[string]time.Time{},
+		arrivals: make(chan arrival, maxArrivals), closed: make(chan struct{}), wake: make(chan struct{}, 1), asking: make(chan struct{}, 1),
+		lag: map[int64]hub.Receipt{}, newest: map[origin]time.Time{}, entry: map[string]*sync.RWMutex{},
 	}
 	s.turn = sync.NewCond(&s.mu)
 	s.stopping, s.halt = context.WithCancel(context.WithoutCancel(ctx))
@@ -63,6 +63,9 @@ func openService(ctx context.Context, o serviceOptions) (*service, error) {
 func (s *service) furnish(ctx context.Context) (err error) {
 	if s.agencies, err = connectors.Profiles(); err != nil {
 		return err
+	}
+	for _, a := range s.agencies {
+		s.entry[a.Agency] = new(sync.RWMutex)
 	}
 	if s.quarantine, err = newQuarantine(s.agencies); err != nil {
 		return err
@@ -158,6 +161,12 @@ func (s *service) flagsAsOf(ctx context.Context, day schemas.Date) (matcher.Resu
 	defer cancel()
 	if err := s.caughtUp(wait); err != nil {
 		return matcher.Result{}, fmt.Errorf("%w: %w", errBehind, err)
+	}
+	select { // one at a time: each takes all processors, and keeps the judge waiting
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-wait.Done():
+		return matcher.Result{}, fmt.Errorf("%w: %w", errBehind, wait.Err())
 	}
 	s.court.RLock()
 	defer s.court.RUnlock()

@@ -152,35 +152,11 @@ func (s *service) readings(ctx context.Context) (watch.Readings, error) {
 	if err := s.readCases(ctx, &r); err != nil {
 		return r, err
 	}
-	if err := s.readOutbox(ctx, &r); err != nil {
+	if r.OutboxSize, r.OutboxSince, err = s.queue.Outstanding(ctx); err != nil {
 		return r, err
 	}
 	s.readJudge(&r)
 	return r, nil
-}
-
-// readOutbox finds the correction that has waited longest for its agency.
-func (s *service) readOutbox(ctx context.Context, r *watch.Readings) error {
-	agencies, err := s.queue.Waiting(ctx)
-	if err != nil {
-		return err
-	}
-	for _, agency := range agencies {
-		oldest, err := s.queue.Pending(ctx, agency, 1)
-		if err != nil {
-			return err
-		}
-		for _, o := range oldest {
-			decided, err := time.Parse(time.RFC3339, o.Correction.Decided)
-			if err != nil {
-				return fmt.Errorf("correction %s: %w", o.Correction.ID, err)
-			}
-			if r.OutboxSince.IsZero() || decided.Before(r.OutboxSince) {
-				r.OutboxSince = decided
-			}
-		}
-	}
-	return nil
 }
 
 // readCases counts cases by the agency that must act.
@@ -200,9 +176,6 @@ func (s *service) readCases(ctx context.Context, r *watch.Readings) error {
 			sum.Oldest = c.Oldest
 		}
 		sums[at] = sum
-		if c.State == queue.Decided { // a correction waits to go out
-			r.OutboxSize += c.Cases
-		}
 	}
 	r.Cases = slices.SortedFunc(maps.Values(sums), func(a, b watch.Cases) int {
 		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.State, b.State))
@@ -238,7 +211,7 @@ func (s *service) readJudge(r *watch.Readings) {
 	}
 	for _, a := range s.agencies {
 		for i := range a.Files {
-			f := watch.Freshness{Connector: a.Agency, Dataset: a.Files[i].Subject, LastSuccess: s.newest[a.Files[i].Subject]}
+			f := watch.Freshness{Connector: a.Agency, Dataset: a.Files[i].Subject, LastSuccess: s.newest[origin{a.Agency, a.Files[i].Subject}]}
 			if through := s.marks[f.Dataset][a.Agency]; through != 0 {
 				f.Watermark = through.Last().Time()
 			}
@@ -276,8 +249,8 @@ func (st status) write(w io.Writer) {
 		t.Render()
 	}
 	for _, h := range st.Held {
-		fmt.Fprintf(w, "\ndelivery %d of %s is held: it would withdraw %s of %s rows. Release or discard it: POST /v1/receipts/%d/release, /discard\n",
-			h.Delivery, h.File, count(h.Withdrawn), count(h.Earlier), h.Delivery)
+		fmt.Fprintf(w, "\ndelivery %d of %s is held: it would withdraw %s of %s rows. Say yes or no: hebian receipt release|discard %d\n",
+			h.Delivery, printable(h.File), count(h.Withdrawn), count(h.Earlier), h.Delivery)
 	}
 	for _, l := range st.Ledger {
 		if l.Difference != 0 {

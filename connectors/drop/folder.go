@@ -225,7 +225,7 @@ func (f *Folder) settle(ctx context.Context, e entry, do func(context.Context, e
 // errNotOurs says that nothing describes a file.
 var errNotOurs = errors.New("no profile describes the file")
 
-// file hands a file on, unless its bytes are those that were handed on before.
+// file hands a file on. One whose bytes were handed on before may have been replaced by another road since.
 func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 	file, month := connectors.Describe(f.Profiles, e.name)
 	if file == nil || file.Agency != e.profile.Agency {
@@ -242,9 +242,6 @@ func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 	}
 	if err != nil {
 		return mark{}, err
-	}
-	if known, ok := f.memory[e.name]; ok && known.Digest == spooled.Digest {
-		return known, f.Spool.Done(spooled)
 	}
 	u := connectors.Upload{
 		Found:  connectors.Found{File: file, Name: e.name, Path: spooled.Path, Month: month, Bytes: spooled.Bytes},

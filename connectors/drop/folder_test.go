@@ -206,7 +206,7 @@ func TestChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	y.look(3)
-	y.wants("touched only")
+	y.wants("touched only: somebody may have sent another version by another road", "full hr/events.ndjson: ab")
 	y.put(events, "a")
 	y.look(2)
 	y.wants("changed back", "full hr/events.ndjson: a")
@@ -247,9 +247,10 @@ func TestFailed(t *testing.T) {
 			t.Fatal(err)
 		}
 		y.look(3)
+		y.wants("touched", "full hr/events.ndjson: a")
 		y.open()
 		y.look(3)
-		y.wants("touched, restarted")
+		y.wants("restarted")
 		y.outcome = ""
 		y.put(events, "ab")
 		y.look(2)

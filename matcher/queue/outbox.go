@@ -11,6 +11,11 @@ import (
 // The queue is the outbox of its corrections.
 var _ hub.Outbox = (*Queue)(nil)
 
+// Outstanding counts the corrections that were not sent, and says when the oldest of them was decided.
+func (q *Queue) Outstanding(ctx context.Context) (n int64, oldest time.Time, err error) {
+	return q.store.Outstanding(ctx)
+}
+
 // Waiting lists the agencies that corrections wait for.
 func (q *Queue) Waiting(ctx context.Context) ([]string, error) { return q.store.Waiting(ctx) }
 

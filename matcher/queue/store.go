@@ -31,6 +31,8 @@ type Store interface {
 	// the matcher folded of each subject, all of one moment.
 	Ledger(ctx context.Context, delivery func(d hub.Delivery, judged bool), folded func(subject string, rows int64)) error
 
+	// Outstanding counts the corrections that were not sent; oldest is zero if there is none.
+	Outstanding(ctx context.Context) (n int64, oldest time.Time, err error)
 	// Waiting, Pending and Logged are of hub.Outbox.
 	Waiting(ctx context.Context) ([]string, error)
 	Pending(ctx context.Context, agency string, limit int) ([]hub.Outgoing, error)

@@ -37,11 +37,11 @@ func New(version string, read func(context.Context) (Readings, error)) *Metrics 
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hebian_records_total",
-			Help: "Records that passed a door, by agency, subject, way and what became of them."}, []string{"connector", "dataset", "direction", "outcome"}),
+			Help: "Rows that passed a door, by agency, subject, way and what became of them."}, []string{"connector", "dataset", "direction", "outcome"}),
 		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "hebian_delivery_duration_seconds",
 			Help: "Time from the start of intake to the receipt.", Buckets: longSeconds}, []string{"connector"}),
 		judge: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "hebian_judge_duration_seconds",
-			Help: "Time from the receipt of a delivery to its cases.", Buckets: shortSeconds}),
+			Help: "Time from when the judge hears of a delivery to its cases.", Buckets: shortSeconds}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "hebian_request_duration_seconds",
 			Help: "Time to answer a request, by class of status.", Buckets: shortSeconds, NativeHistogramBucketFactor: 1.1}, []string{"outcome"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "hebian_request_failures_total",
@@ -76,10 +76,10 @@ func (m *Metrics) Delivered(connector string, took time.Duration) {
 	m.delivery.WithLabelValues(connector).Observe(took.Seconds())
 }
 
-// Judged notes how long it took from a receipt to the cases that it brought.
+// Judged notes how long it took from when the judge heard of a delivery to the cases that it brought.
 func (m *Metrics) Judged(took time.Duration) { m.judge.Observe(took.Seconds()) }
 
-// Retried notes that a step had to be tried again: judge, relay or folder.
+// Retried notes that a step had to be tried again: judge or relay.
 func (m *Metrics) Retried(step string) { m.retries.WithLabelValues(step).Inc() }
 
 // Requests times every request that next answers.

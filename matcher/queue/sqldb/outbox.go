@@ -31,6 +31,20 @@ const (
 	pendingQuery = `SELECT id, content, logged FROM outbox WHERE agency = ? AND sent = 0 ORDER BY number LIMIT ?`
 )
 
+// Outstanding counts the corrections that were not sent, and finds the decision of the first.
+func (s *Store) Outstanding(ctx context.Context) (n int64, oldest time.Time, err error) {
+	var decided sql.NullString
+	err = s.db.QueryRowContext(ctx, `SELECT COUNT(*), (SELECT content ->> 'decided' FROM outbox WHERE sent = 0 ORDER BY number LIMIT 1)
+		FROM outbox WHERE sent = 0`).Scan(&n, &decided)
+	if err == nil && decided.Valid {
+		oldest, err = time.Parse(time.RFC3339, decided.String)
+	}
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("count corrections in the outbox: %w", err)
+	}
+	return n, oldest, nil
+}
+
 // Waiting lists the agencies that corrections wait for.
 func (s *Store) Waiting(ctx context.Context) ([]string, error) {
 	rows, err := s.db.QueryContext(ctx, waitingQuery, maxAgencies)

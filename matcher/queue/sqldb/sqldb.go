@@ -75,22 +75,29 @@ func (t transaction) Judged(judged []queue.Judged) error {
 	return nil
 }
 
+// pageRows bounds how many rows a query reads at a time.
+const pageRows = 1000
+
 // JudgedDeliveries lists the deliveries that were folded.
 func (s *Store) JudgedDeliveries(ctx context.Context) (map[int64]bool, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT DISTINCT delivery FROM judged`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	judged := map[int64]bool{}
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
+	for after := int64(0); ; {
+		n := 0
+		rows, err := s.db.QueryContext(ctx, `SELECT DISTINCT delivery FROM judged WHERE delivery > ? ORDER BY delivery LIMIT ?`, after, pageRows)
+		if err != nil {
 			return nil, err
 		}
-		judged[id] = true
+		for ; rows.Next(); n++ {
+			if err := rows.Scan(&after); err != nil {
+				rows.Close()
+				return nil, err
+			}
+			judged[after] = true
+		}
+		if err := rows.Err(); err != nil || n < pageRows {
+			return judged, err
+		}
 	}
-	return judged, rows.Err()
 }
 
 // Ledger gives the complete deliveries, and how many rows the matcher folded of each subject, all of one moment.
@@ -101,21 +108,28 @@ func (s *Store) Ledger(ctx context.Context, delivery func(d hub.Delivery, judged
 }
 
 func eachDelivery(ctx context.Context, tx *sql.Tx, fn func(d hub.Delivery, judged bool)) error {
-	rows, err := tx.QueryContext(ctx, `SELECT id, agency, file, subject, live, accepted, quarantined, EXISTS (SELECT 1 FROM judged WHERE delivery = id)
-		FROM deliveries WHERE outcome = ? ORDER BY id`, hub.Complete)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var d hub.Delivery
-		var judged bool
-		if err := rows.Scan(&d.ID, &d.Agency, &d.File, &d.Subject, &d.Live, &d.Accepted, &d.Quarantined, &judged); err != nil {
+	for after, n := int64(0), pageRows; n == pageRows; {
+		n = 0
+		rows, err := tx.QueryContext(ctx, `SELECT id, agency, file, subject, live, accepted, quarantined, EXISTS (SELECT 1 FROM judged WHERE delivery = id)
+			FROM deliveries WHERE id > ? AND outcome = ? ORDER BY id LIMIT ?`, after, hub.Complete, pageRows)
+		if err != nil {
 			return err
 		}
-		fn(d, judged)
+		for ; rows.Next(); n++ {
+			var d hub.Delivery
+			var judged bool
+			if err := rows.Scan(&d.ID, &d.Agency, &d.File, &d.Subject, &d.Live, &d.Accepted, &d.Quarantined, &judged); err != nil {
+				rows.Close()
+				return err
+			}
+			after = d.ID
+			fn(d, judged)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
 	}
-	return rows.Err()
+	return nil
 }
 
 func eachSubject(ctx context.Context, tx *sql.Tx, fn func(subject string, rows int64)) error {
