@@ -32,17 +32,18 @@ func TestServeFullDisk(t *testing.T) {
 	for file, content := range files {
 		h.take(t, file, content)
 	}
-	h.declareAll(t, "202609", files)
+	h.declareAll(t, "202608", files)
 	h.caughtUp(t, sampleDay)
 	d := &fullDisk{h: h, dir: dir, name: name}
 	fill(t, dir, 0)
-	month := h.must(t, http.StatusInsufficientStorage, "civil", http.MethodPut, "/v1/periods/202608/complete?agency=civil", strings.NewReader(`{"empty":["civil/deaths.csv"]}`), "Content-Type", "application/json")
+	month := h.must(t, http.StatusInsufficientStorage, "civil", http.MethodPut, "/v1/periods/202610/complete?agency=civil", strings.NewReader(`{"empty":["civil/deaths.csv"]}`), "Content-Type", "application/json")
 	if p := month.problem(t); p.Code() != "disk_full" {
 		t.Errorf("who declares a month is told %+v", p)
 	}
 	if err := os.Remove(filepath.Join(dir, "ballast")); err != nil {
 		t.Fatal(err)
 	}
+	h.declareAll(t, "202609", files)
 	enough := int64(0)
 	for !d.try(t, enough) {
 		enough += 64 << 10
