@@ -111,10 +111,12 @@ func (p *Profile) Declare(ctx context.Context, periods Periods, today schemas.Da
 	return CompleteThrough(append(declared, d)), nil
 }
 
-// covered says whether a month lies before the first that was declared, which covered all that came before.
-// Written down, it would leave a hole between the two.
+// covered says whether a month was declared, or lies before the first that was, which covered all that came before: written
+// down, it would leave a hole between the two.
 func covered(declared []Declaration, month schemas.Month) bool {
-	return len(declared) > 0 && !slices.ContainsFunc(declared, func(d Declaration) bool { return d.Month <= month })
+	before := func(d Declaration) bool { return d.Month < month }
+	is := func(d Declaration) bool { return d.Month == month }
+	return slices.ContainsFunc(declared, is) || len(declared) > 0 && !slices.ContainsFunc(declared, before)
 }
 
 // Names lists the files that the agency hands over for a month, sorted.

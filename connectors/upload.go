@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -19,6 +20,13 @@ var (
 	// ErrNotHeld says that a delivery waits for nobody's yes.
 	ErrNotHeld = errors.New("the delivery is not held")
 )
+
+// HeldError says that a whole version of the file waits for an operator's yes.
+type HeldError struct{ Delivery int64 }
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("delivery %d of the file waits for an operator's yes", e.Delivery)
+}
 
 // Mode says what a file does to what was delivered under its name before.
 type Mode string

@@ -27,6 +27,11 @@ const heldFolder = "held"
 
 // Deliver takes an upload in. A file that is held is moved away to wait.
 func (d doors) Deliver(ctx context.Context, u connectors.Upload) (connectors.Receipt, error) {
+	if u.Mode != connectors.Full {
+		if err := d.noneWaits(ctx, u); err != nil {
+			return connectors.Receipt{}, err
+		}
+	}
 	r, err := d.take(ctx, d.door("", nil), u.Found, hub.Manifest{Agency: u.Agency, File: u.Name, Subject: u.Subject, Mode: hub.Mode(u.Mode), Key: u.Key})
 	switch {
 	case err != nil:
@@ -34,7 +39,7 @@ func (d doors) Deliver(ctx context.Context, u connectors.Upload) (connectors.Rec
 		if err = d.keepHeld(u.Path, r.Delivery); err == nil {
 			err = d.supersede(ctx, r)
 		}
-	case r.Outcome == hub.Complete:
+	case r.Outcome == hub.Complete && r.Mode == hub.Full:
 		err = d.supersede(ctx, r)
 	}
 	return answer(r, err)
@@ -90,6 +95,31 @@ func (d doors) keepHeld(path string, id int64) error {
 	return syncFolder(d.folder(heldFolder))
 }
 
+// noneWaits refuses a change set while a whole version of its file waits for a yes: on what would the rows come?
+func (d doors) noneWaits(ctx context.Context, u connectors.Upload) error {
+	held, err := d.books().Held(ctx, u.Agency)
+	for _, h := range held {
+		if h.File == u.Name {
+			return &connectors.HeldError{Delivery: h.Delivery}
+		}
+	}
+	return err
+}
+
+// Superseded and Taken are for the watched folder, whose own memory may be older or newer than the database.
+func (d doors) Superseded(ctx context.Context, agency, file, digest string) (bool, error) {
+	return d.books().Superseded(ctx, agency, file, digest)
+}
+
+// Taken says whether a delivery of these bytes is in the books.
+func (d doors) Taken(ctx context.Context, id int64, digest string) (bool, error) {
+	r, err := d.deliveries.Get(ctx, id)
+	if errors.Is(err, hub.ErrUnknown) {
+		return false, nil
+	}
+	return r.Digest == digest || digest == "", err
+}
+
 // supersede discards what waits of the same file from before: said yes to, it would bring an older version back.
 func (d doors) supersede(ctx context.Context, newer hub.Receipt) error {
 	held, err := d.books().Held(ctx, newer.Agency)
@@ -106,19 +136,14 @@ func (d doors) supersede(ctx context.Context, newer hub.Receipt) error {
 	return nil
 }
 
-// ByKey finds what an agency sent under a key: what is complete, else what is held.
+// ByKey finds what an agency sent under a key: what is complete, else what was held.
 func (d doors) ByKey(ctx context.Context, agency, key string) (connectors.Receipt, bool, error) {
 	r, found, err := d.deliveries.ByKey(ctx, agency, key)
 	if found || err != nil {
 		return receiptOf(r), found, err
 	}
-	held, err := d.books().Held(ctx, agency)
-	for _, h := range held {
-		if h.Key == key && key != "" {
-			return receiptOf(h), true, err
-		}
-	}
-	return connectors.Receipt{}, false, err
+	r, found, err = d.books().Waited(ctx, agency, key)
+	return receiptOf(r), found, err
 }
 
 // Receipt gives the receipt of a delivery.

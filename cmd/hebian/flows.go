@@ -215,7 +215,7 @@ func (s *service) watchFolder(ctx context.Context) error {
 	d := doors{s}
 	folder, err := drop.Open(drop.Options{
 		Dir: s.config.Serve.Watch, Memory: s.folder("watched.json"), Profiles: s.agencies, Spool: s.spool, Claims: &s.claims,
-		Deliver: d.Deliver, Periods: d, Today: s.today, Log: s.logger,
+		Deliver: d.Deliver, Periods: d, Books: d, Today: s.today, Log: s.logger,
 	})
 	if err != nil {
 		return err

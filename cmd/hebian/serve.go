@@ -57,10 +57,11 @@ func (c *serve) Run(ctx context.Context, s streams) (err error) {
 	return h.serve(ctx, listener, func() { fmt.Fprintf(s.out, "hebian serves http://%s\n", listener.Addr()) })
 }
 
-// Bounds of the HTTP server. There is none on the time of a body: a month's file over a slow line takes long, and push
-// watches that it moves on.
+// Bounds of the HTTP server. bodySeconds is for forms and questions; of a file, which may take long over a slow line,
+// push watches that it moves on.
 const (
 	headerSeconds = 10
+	bodySeconds   = 60
 	idleSeconds   = 120
 	headerBytes   = 64 << 10
 	// drainSeconds is what requests get to end when the hub stops, cutOffSeconds what is left for those that were
@@ -85,7 +86,7 @@ func (s *service) serve(ctx context.Context, listener net.Listener, ready func()
 		return err
 	}
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: headerSeconds * time.Second, IdleTimeout: idleSeconds * time.Second, MaxHeaderBytes: headerBytes,
+		Handler: handler, ReadHeaderTimeout: headerSeconds * time.Second, ReadTimeout: bodySeconds * time.Second, IdleTimeout: idleSeconds * time.Second, MaxHeaderBytes: headerBytes,
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug), BaseContext: func(net.Listener) context.Context { return inner },
 	}
 	doorsClosed := make(chan struct{})

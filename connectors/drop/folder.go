@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -38,8 +39,17 @@ type Options struct {
 	Claims   *connectors.Claims // shared with every other road that delivers
 	Deliver  func(ctx context.Context, u connectors.Upload) (connectors.Receipt, error)
 	Periods  connectors.Periods
+	Books    Books
 	Today    func() schemas.Date // the day by the house's reckoning
 	Log      *slog.Logger        // for what an operator should look at: a folder can't answer
+}
+
+// Books is what the house knows of deliveries, by whatever road they came.
+type Books interface {
+	// Superseded says whether a file was taken in with these bytes before, and with others since.
+	Superseded(ctx context.Context, agency, file, digest string) (bool, error)
+	// Taken says whether there is a delivery of that number, of these bytes if a digest is given.
+	Taken(ctx context.Context, delivery int64, digest string) (bool, error)
 }
 
 // Folder is a folder that is watched.
@@ -55,6 +65,7 @@ type Folder struct {
 	memory  memory
 	waiting map[string]pause // files to be tried again
 	told    map[string]bool  // files that nothing describes
+	checked bool             // memory was held against the books
 }
 
 // pause is how long to leave a file alone.
@@ -115,6 +126,9 @@ func (f *Folder) Run(ctx context.Context) error {
 
 // Look looks at the folder once and takes in what is there and whole.
 func (f *Folder) Look(ctx context.Context) error {
+	if err := f.check(ctx); err != nil {
+		return err
+	}
 	var entries []entry
 	var errs []error
 	unread, unsettled := map[string]bool{}, map[string]bool{} // agencies whose folder can't be read; with files still to come
@@ -149,15 +163,33 @@ func (f *Folder) Look(ctx context.Context) error {
 	return errors.Join(append(errs, f.turn(entries, unread))...)
 }
 
+// check forgets, once, what the books do not know: they may be a backup that was put back.
+func (f *Folder) check(ctx context.Context) error {
+	if f.checked {
+		return nil
+	}
+	for name, m := range f.memory {
+		if m.Delivery == 0 {
+			continue
+		}
+		taken, err := f.Books.Taken(ctx, m.Delivery, m.Digest)
+		if err != nil {
+			return fmt.Errorf("hold what was taken in against the books: %w", err)
+		}
+		if !taken {
+			delete(f.memory, name)
+		}
+	}
+	f.checked = true
+	return nil
+}
+
 // list gives the regular files of an agency, by name. Links are not followed: one could lead to another
 // agency's file.
 func (f *Folder) list(p *connectors.Profile) ([]entry, error) {
 	dir := filepath.Join(f.Dir, p.Agency)
 	there, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	if err != nil { // a folder that is not there is a share that was not mounted, not one without files
 		return nil, err
 	}
 	if len(there) > maxEntries {
@@ -216,7 +248,7 @@ func (f *Folder) settle(ctx context.Context, e entry, do func(context.Context, e
 	delete(f.waiting, e.name)
 	done.Glance = e.glance
 	if done.Error != "" && (done.Error != known.Error || done.Digest != known.Digest) {
-		f.Log.WarnContext(ctx, "a file in the watched folder does not count", "file", e.name, "outcome", done.Outcome, "delivery", done.Delivery, "reason", done.Error)
+		f.Log.WarnContext(ctx, "a file in the watched folder does not count", "file", unnumbered(e.name), "outcome", done.Outcome, "delivery", done.Delivery, "reason", unnumbered(done.Error))
 	}
 	f.memory[e.name] = done
 	return true, f.memory.write(f.Memory) // now, so that a kill forgets one file at most
@@ -225,7 +257,8 @@ func (f *Folder) settle(ctx context.Context, e entry, do func(context.Context, e
 // errNotOurs says that nothing describes a file.
 var errNotOurs = errors.New("no profile describes the file")
 
-// file hands a file on. One whose bytes were handed on before may have been replaced by another road since.
+// file hands a file on. Bytes that were replaced by another road since are handed on only if somebody laid them
+// there anew; else they are what lay there all along, and the memory of it was lost.
 func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 	file, month := connectors.Describe(f.Profiles, e.name)
 	if file == nil || file.Agency != e.profile.Agency {
@@ -242,6 +275,14 @@ func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 	}
 	if err != nil {
 		return mark{}, err
+	}
+	known := f.memory[e.name]
+	old, err := f.Books.Superseded(ctx, e.profile.Agency, e.name, spooled.Digest)
+	if err != nil {
+		return mark{}, errors.Join(err, f.Spool.Done(spooled))
+	}
+	if old && known.Digest != spooled.Digest {
+		return mark{Digest: spooled.Digest, Outcome: connectors.Discarded, Error: "a newer version came by another road; lay the file there anew to have it count"}, f.Spool.Done(spooled)
 	}
 	u := connectors.Upload{
 		Found:  connectors.Found{File: file, Name: e.name, Path: spooled.Path, Month: month, Bytes: spooled.Bytes},
@@ -275,15 +316,21 @@ func (f *Folder) spool(e entry) (connectors.Spooled, error) {
 func (f *Folder) tell(ctx context.Context, e entry) {
 	if !f.told[e.name] {
 		f.told[e.name] = true
-		f.Log.WarnContext(ctx, "a file in the watched folder is not what its agency hands over", "file", e.name)
+		f.Log.WarnContext(ctx, "a file in the watched folder is not what its agency hands over", "file", unnumbered(e.name))
 	}
 }
+
+// unnumbered is a text fit for a log: whatever somebody wrote into a file's name, no number in it is a person's.
+func unnumbered(text string) string { return numbers.ReplaceAllString(text, "…") }
+
+// numbers is longer than a month in a file's name.
+var numbers = regexp.MustCompile(`[0-9]{8,}[Xx]?`)
 
 // wait leaves a file alone for a while that doubles.
 func (f *Folder) wait(ctx context.Context, e entry, err error) {
 	p := f.waiting[e.name]
 	if p.says != err.Error() {
-		f.Log.WarnContext(ctx, "a file in the watched folder has to wait", "file", e.name, "error", err)
+		f.Log.WarnContext(ctx, "a file in the watched folder has to wait", "file", unnumbered(e.name), "error", unnumbered(err.Error()))
 	}
 	p.says, p.next = err.Error(), min(max(2*p.next, firstPause), longestPause)
 	p.until = time.Now().Add(p.next)

@@ -2,6 +2,8 @@ package drop_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +32,9 @@ type yard struct {
 
 	log strings.Builder
 
+	elsewhere map[string]bool // digests that another road's delivery superseded
+	restored  bool            // the books are an old backup: they know of no delivery
+
 	got      []string // file and content
 	declared []connectors.Declaration
 }
@@ -48,7 +53,7 @@ func newYard(t *testing.T) *yard {
 	y := &yard{t: t}
 	y.options = drop.Options{
 		Dir: filepath.Join(dir, "in"), Memory: filepath.Join(dir, "drop.json"), Profiles: profiles,
-		Spool: spool, Claims: &connectors.Claims{}, Deliver: y.deliver, Periods: y,
+		Spool: spool, Claims: &connectors.Claims{}, Deliver: y.deliver, Periods: y, Books: y,
 		Today: func() schemas.Date { return schemas.Month(202610).First() },
 		Log:   slog.New(slog.NewTextHandler(&y.log, nil)),
 	}
@@ -59,6 +64,68 @@ func newYard(t *testing.T) *yard {
 		}
 	})
 	return y
+}
+
+func (y *yard) Superseded(_ context.Context, _, _, digest string) (bool, error) {
+	return y.elsewhere[digest], nil
+}
+
+func (y *yard) Taken(context.Context, int64, string) (bool, error) { return !y.restored, nil }
+
+// A version that another road has replaced is not brought back because the folder's memory of it was lost; laid there
+// anew, it counts.
+func TestSuperseded(t *testing.T) {
+	y := newYard(t)
+	y.put(events, "a")
+	y.look(2)
+	y.wants("first", "full hr/events.ndjson: a")
+	sum := sha256.Sum256([]byte("a"))
+	y.elsewhere = map[string]bool{"sha256:" + hex.EncodeToString(sum[:]): true}
+	if err := os.Remove(y.options.Memory); err != nil {
+		t.Fatal(err)
+	}
+	y.open()
+	y.look(3)
+	y.wants("memory lost")
+	if err := os.Chtimes(y.path(events), time.Time{}, time.Unix(1_000_000, 0)); err != nil {
+		t.Fatal(err)
+	}
+	y.look(3)
+	y.wants("laid there anew", "full hr/events.ndjson: a")
+}
+
+// A folder that is gone for a while, as a share that is not mounted, is not a folder whose files were removed.
+func TestUnmounted(t *testing.T) {
+	y := newYard(t)
+	y.put(events, "a")
+	y.look(2)
+	y.wants("first", "full hr/events.ndjson: a")
+	away := filepath.Join(y.options.Dir, "..", "away")
+	if err := os.Rename(filepath.Join(y.options.Dir, "hr"), away); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := y.folder.Look(t.Context()); err == nil {
+			t.Error("a missing folder of an agency is no error")
+		}
+	}
+	if err := os.Rename(away, filepath.Join(y.options.Dir, "hr")); err != nil {
+		t.Fatal(err)
+	}
+	y.look(3)
+	y.wants("mounted again")
+}
+
+// Where the database was put back from a backup, what it lacks is taken in again.
+func TestRestored(t *testing.T) {
+	y := newYard(t)
+	y.put(events, "a")
+	y.look(2)
+	y.wants("first", "full hr/events.ndjson: a")
+	y.restored = true
+	y.open()
+	y.look(3)
+	y.wants("restored", "full hr/events.ndjson: a")
 }
 
 // open begins to watch, as after a restart.
@@ -225,11 +292,6 @@ func TestRemoved(t *testing.T) {
 	y.put(events, "a")
 	y.look(2)
 	y.wants("put there again", "full hr/events.ndjson: a")
-	if err := os.RemoveAll(filepath.Dir(y.path(events))); err != nil {
-		t.Fatal(err)
-	}
-	y.look(2)
-	y.wants("with its folder")
 }
 
 // A file that failed or is held waits for another version, after a restart too.

@@ -76,7 +76,7 @@ func (s *Server) registerDeliveries() {
 		http.StatusForbidden:             "forbidden: the token is another agency's.",
 		http.StatusNotFound:              "unknown_agency, unknown_file: the known ones are named.",
 		http.StatusRequestTimeout:        "stalled: the upload stalled or is too slow.",
-		http.StatusConflict:              "busy: the same file is being taken in.",
+		http.StatusConflict:              "busy: the same file is being taken in. waiting: a whole version of it is held; a change set would have nothing to stand on.",
 		http.StatusRequestEntityTooLarge: "too_large: the file is larger than the hub takes.",
 		http.StatusUnsupportedMediaType:  "unsupported: a compressed body or a form.",
 		http.StatusUnprocessableEntity:   "file_refused: the file is not what its profile says; the receipt is named. key_reused: the key came with other bytes before. invalid: the request is not understood.",
@@ -189,9 +189,7 @@ func parseDigest(header string) (digest string, ok bool) {
 
 // enter lets an upload in if there is room, and no other of the same file or key is on its way.
 func (s *Server) enter(agency, name, key string) (leave func(), refused *Problem) {
-	select {
-	case s.slots <- struct{}{}:
-	default:
+	if !s.slots.take(agency) {
 		return nil, overloaded()
 	}
 	names := []string{name}
@@ -200,10 +198,10 @@ func (s *Server) enter(agency, name, key string) (leave func(), refused *Problem
 	}
 	release, ok := s.Claims.Take(names...)
 	if !ok {
-		<-s.slots
+		s.slots.giveBack(agency)
 		return nil, busy(name)
 	}
-	return func() { release(); <-s.slots }, nil
+	return func() { release(); s.slots.giveBack(agency) }, nil
 }
 
 // receive streams the body to the spool.
@@ -243,10 +241,13 @@ func (s *Server) hand(ctx context.Context, u connectors.Upload) (*receiptOutput,
 		}
 	}
 	r, err := s.Hub.Deliver(ctx, u)
-	if errors.Is(err, connectors.ErrBusy) {
+	var held *connectors.HeldError
+	switch {
+	case errors.Is(err, connectors.ErrBusy):
 		return nil, busy(u.Name)
-	}
-	if err != nil {
+	case errors.As(err, &held):
+		return nil, waiting(u.Name, held.Delivery)
+	case err != nil:
 		return nil, s.fault(ctx, "take in "+u.Name, err)
 	}
 	return s.answer(ctx, r, false)
@@ -259,7 +260,7 @@ func (s *Server) answer(ctx context.Context, r connectors.Receipt, replayed bool
 		out.Status, out.Replayed = http.StatusOK, "true"
 	}
 	switch r.Outcome {
-	case connectors.Complete:
+	case connectors.Complete, connectors.Discarded:
 		return out, nil
 	case connectors.Held:
 		out.Status = http.StatusAccepted

@@ -142,6 +142,14 @@ func busy(file string) *Problem {
 	return p
 }
 
+func waiting(file string, delivery int64) *Problem {
+	p := problem(http.StatusConflict, "waiting", "A version of the file waits",
+		fmt.Sprintf("Delivery %d, the whole of %s, waits for an operator's yes. Send rows to add or remove when that is settled, or a whole file instead.", delivery, file),
+		fmt.Sprintf("%s 的整份报送（%d 号）正等待管理员确认；请待其办结后再报增减，或改报整份文件。", file, delivery))
+	p.Delivery = delivery
+	return p
+}
+
 func overloaded() *Problem {
 	p := problem(http.StatusServiceUnavailable, "overloaded", "Too many uploads at once",
 		"The hub takes as many uploads as it can at once. Come again shortly.", "同时上传过多，请稍后再试。")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,16 +20,44 @@ import (
 // a buffer and its room in the spool.
 const maxUploads = 16
 
+// maxAgencyUploads bounds those of one agency, so that no other has to wait for it.
+const maxAgencyUploads = 4
+
+// slots counts the uploads on their way, by agency.
+type slots struct {
+	mu  sync.Mutex
+	all int
+	of  map[string]int
+}
+
+func (s *slots) take(agency string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == maxUploads || s.of[agency] == maxAgencyUploads {
+		return false
+	}
+	s.all++
+	s.of[agency]++
+	return true
+}
+
+func (s *slots) giveBack(agency string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	s.of[agency]--
+}
+
 // Server is the road's end at the hub.
 type Server struct {
 	Options
 	api   api
-	slots chan struct{} // one for each upload on its way
+	slots slots
 }
 
 // Register adds the operations of the doors to an API, which is no huma.Group.
 func Register(on huma.API, o Options) {
-	s := &Server{Options: o, api: api{on}, slots: make(chan struct{}, maxUploads)}
+	s := &Server{Options: o, api: api{on}, slots: slots{of: map[string]int{}}}
 	document(on.OpenAPI())
 	s.registerDeliveries()
 	s.registerReceipts()

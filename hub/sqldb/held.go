@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 	"hebian/hub"
 )
 
-// Files names the files of an agency that stand as they were sent last, sorted: the newest delivery of each counts. One
-// whose newest delivery is open, held or failed is not among them.
+// Files names the files of an agency that stand as they were sent last, sorted: the newest delivery of each counts, and so
+// does the newest of the whole file. One whose newest is open, held or failed is not among them.
 func (db Deliveries) Files(ctx context.Context, agency string) ([]string, error) {
 	var files []string
 	for after := ""; ; {
@@ -21,63 +22,103 @@ func (db Deliveries) Files(ctx context.Context, agency string) ([]string, error)
 		if err != nil {
 			return nil, fmt.Errorf("list files of %s: %w", agency, err)
 		}
-		for _, d := range page {
-			if d.Outcome == hub.Complete {
-				files = append(files, d.File)
+		for _, f := range page {
+			if f.stands {
+				files = append(files, f.name)
 			}
 		}
 		if len(page) < pageRows {
 			return files, nil
 		}
-		after = page[len(page)-1].File
+		after = page[len(page)-1].name
 	}
 }
 
-// newest lists the newest delivery of each file that follows a name, those discarded left out.
-func (db Deliveries) newest(ctx context.Context, agency, after string) ([]hub.Delivery, error) {
-	rows, err := db.QueryContext(ctx, `SELECT MAX(id), file, outcome FROM deliveries WHERE agency = ? AND file > ? AND outcome <> ?
-		GROUP BY file ORDER BY file LIMIT ?`, agency, after, hub.Discarded, pageRows) // SQLite takes outcome from the row of MAX(id)
+type standing struct {
+	name   string
+	stands bool
+}
+
+// newest says of each file that follows a name whether it stands. What was discarded is as if it had never come.
+func (db Deliveries) newest(ctx context.Context, agency, after string) ([]standing, error) {
+	rows, err := db.QueryContext(ctx, `SELECT file, MAX(CASE outcome WHEN 'complete' THEN id END) = MAX(id)
+			AND COALESCE(MAX(CASE WHEN mode = 'full' AND outcome = 'complete' THEN id END) = MAX(CASE mode WHEN 'full' THEN id END), 1)
+		FROM deliveries WHERE agency = ? AND file > ? AND outcome <> 'discarded' GROUP BY file ORDER BY file LIMIT ?`, agency, after, pageRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var page []hub.Delivery
+	var page []standing
 	for rows.Next() {
-		d := hub.Delivery{Agency: agency}
-		if err := rows.Scan(&d.ID, &d.File, &d.Outcome); err != nil {
+		var s standing
+		var stands sql.NullBool
+		if err := rows.Scan(&s.name, &stands); err != nil {
 			return nil, err
 		}
-		page = append(page, d)
+		s.stands = stands.Bool
+		page = append(page, s)
 	}
 	return page, rows.Err()
 }
 
-// maxHeld bounds how many held deliveries are listed: far more than anybody lets wait.
-const maxHeld = 1000
-
-// Held lists the deliveries that wait for an operator's yes, by agency and file; of one agency if it is named.
+// Held lists the deliveries that wait for an operator's yes, in the order they came; of one agency if it is named.
 func (db Deliveries) Held(ctx context.Context, agency string) ([]hub.Receipt, error) {
-	rows, err := db.QueryContext(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE outcome = 'held' AND (? = '' OR agency = ?)
-		ORDER BY agency, file, id LIMIT ?`, agency, agency, maxHeld)
+	var held []hub.Receipt
+	for after := int64(0); ; after = held[len(held)-1].Delivery {
+		page, err := db.some(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE outcome = 'held' AND id > ? AND (? = '' OR agency = ?)
+			ORDER BY id LIMIT ?`, after, agency, agency, pageRows)
+		if err != nil {
+			return nil, fmt.Errorf("list held deliveries: %w", err)
+		}
+		if held = append(held, page...); len(page) < pageRows {
+			return held, nil
+		}
+	}
+}
+
+// some reads the receipts that a query gives.
+func (db Deliveries) some(ctx context.Context, query string, args ...any) ([]hub.Receipt, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list held deliveries: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
-	var held []hub.Receipt
+	var receipts []hub.Receipt
 	for rows.Next() {
 		var id int64
 		var outcome hub.Outcome
 		var text string
 		if err := rows.Scan(&id, &outcome, &text); err != nil {
-			return nil, fmt.Errorf("list held deliveries: %w", err)
+			return nil, err
 		}
 		r, err := receipt(id, outcome, text)
 		if err != nil {
 			return nil, err
 		}
-		held = append(held, r)
+		receipts = append(receipts, r)
 	}
-	return held, rows.Err()
+	return receipts, rows.Err()
+}
+
+// Waited finds what came under an agency's idempotency key and was held: it waits still, or was discarded.
+func (db Deliveries) Waited(ctx context.Context, agency, key string) (hub.Receipt, bool, error) {
+	found, err := db.some(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE agency = ? AND key = ? AND key <> '' AND outcome IN ('held', 'discarded')
+		ORDER BY id DESC LIMIT 1`, agency, key)
+	if err != nil || len(found) == 0 {
+		return hub.Receipt{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// Superseded says whether a file was taken in with these bytes before, and with others, or by change sets, since.
+func (db Deliveries) Superseded(ctx context.Context, agency, file, digest string) (bool, error) {
+	var superseded bool
+	err := db.QueryRowContext(ctx, `SELECT COALESCE(MAX(CASE json_extract(receipt, '$.digest') WHEN ? THEN id END) < MAX(id), 0)
+		FROM deliveries WHERE agency = ? AND file = ? AND outcome = 'complete' LIMIT 1`, digest, agency, file).Scan(&superseded)
+	if err != nil {
+		return false, fmt.Errorf("look up versions of %s: %w", file, err)
+	}
+	return superseded, nil
 }
 
 // Discard says of a held delivery that it waits no more, and why.

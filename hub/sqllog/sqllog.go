@@ -111,7 +111,8 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 		at := place{b.Topic, b.Partition}
 		base, ok := next[at]
 		if !ok {
-			if base, err = l.End(ctx, b.Topic, b.Partition); err != nil {
+			// By the transaction's own connection: another may have to wait for one that waits for this transaction.
+			if base, err = l.end(ctx, tx, at); err != nil {
 				return err
 			}
 		}
@@ -136,19 +137,39 @@ func (l *Log) Append(ctx context.Context, batches []hub.Batch) error {
 
 // End is the offset that the next record of a partition will get.
 func (l *Log) End(ctx context.Context, topic string, partition int) (int64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	at := place{topic, partition}
-	if n, ok := l.next[at]; ok || l.all {
+	return l.end(ctx, l.db, place{topic, partition})
+}
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// end looks in the database where nobody has looked or written before. It asks without the lock, which an Append
+// may be waiting for.
+func (l *Log) end(ctx context.Context, db querier, at place) (int64, error) {
+	if n, ok := l.known(at); ok {
 		return n, nil
 	}
 	var n int64
-	err := l.db.QueryRowContext(ctx, `SELECT base + records FROM batches WHERE topic = ? AND part = ? ORDER BY base DESC LIMIT 1`, topic, partition).Scan(&n)
+	err := db.QueryRowContext(ctx, `SELECT base + records FROM batches WHERE topic = ? AND part = ? ORDER BY base DESC LIMIT 1`, at.topic, at.partition).Scan(&n)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("find end of %s/%d: %w", topic, partition, err)
+		return 0, fmt.Errorf("find end of %s/%d: %w", at.topic, at.partition, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if newer, ok := l.next[at]; ok { // somebody appended meanwhile
+		return newer, nil
 	}
 	l.next[at] = n
 	return n, nil
+}
+
+func (l *Log) known(at place) (int64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.next[at]
+	return n, ok || l.all
 }
 
 // Read fills b with the records of the batch that holds offset from, those before it left out.

@@ -8,21 +8,34 @@ import (
 	"hebian/schemas/ident"
 )
 
-// numbers finds runs that are as long as an identity number.
-var numbers = regexp.MustCompile(`[0-9]{14,17}[0-9Xx]`)
+// numbers finds runs that are as long as an identity number or longer, with blanks or hyphens between the digits.
+var numbers = regexp.MustCompile(`[0-9](?:[ 　-]?[0-9]){13,39}[ 　-]?[0-9Xx]`)
 
-// maskText masks identity numbers that somebody wrote into a free text. Unit codes may be as long and stay:
-// they have no birth date.
+// maskText masks identity numbers that somebody wrote into a free text, among other digits or not. Unit codes may be
+// as long and stay: they have no birth date.
 func maskText(s string) string {
 	return numbers.ReplaceAllStringFunc(s, func(run string) string {
-		switch upper := strings.ToUpper(run); {
-		case len(run) == 18 && isBirth(run[6:14]), len(run) == 15 && isBirth("19"+run[6:12]):
-			return ident.Mask(upper)
-		case len(run) == 17 && isBirth(run[6:14]): // the check digit is missing
-			return run[:6] + strings.Repeat("*", len(run)-6)
+		digits := strings.ToUpper(strings.NewReplacer(" ", "", "　", "", "-", "").Replace(run))
+		switch {
+		case len(digits) == 18 && isBirth(digits[6:14]), len(digits) == 15 && isBirth("19"+digits[6:12]):
+			return ident.Mask(digits)
+		case len(digits) == 17 && isBirth(digits[6:14]): // the check digit is missing
+			return digits[:6] + strings.Repeat("*", len(digits)-6)
+		case holdsBirth(digits): // a digit too many
+			return digits[:2] + strings.Repeat("*", len(digits)-2)
 		}
 		return run
 	})
+}
+
+// holdsBirth says whether digits hold a birth date where an identity number somewhere in them would have it.
+func holdsBirth(digits string) bool {
+	for at := 6; at+8 < len(digits); at++ {
+		if isBirth(digits[at : at+8]) {
+			return true
+		}
+	}
+	return false
 }
 
 func isBirth(digits string) bool {

@@ -19,7 +19,8 @@ WHERE outcome <> 'open' AND json_valid(receipt);
 
 -- A key stands for one delivery that counts.
 CREATE UNIQUE INDEX deliveries_key ON deliveries (agency, key) WHERE key <> '' AND outcome = 'complete';
-CREATE INDEX deliveries_held ON deliveries (outcome, agency, file, id) WHERE outcome = 'held';
+CREATE INDEX deliveries_held ON deliveries (id) WHERE outcome = 'held';
+CREATE INDEX deliveries_waited ON deliveries (agency, key) WHERE key <> '' AND outcome IN ('held', 'discarded');
 
 -- One row a month that an agency declared complete.
 CREATE TABLE periods (
@@ -34,6 +35,7 @@ CREATE TABLE periods (
 
 -- +goose Down
 DROP TABLE periods;
+DROP INDEX deliveries_waited;
 DROP INDEX deliveries_held;
 DROP INDEX deliveries_key;
 ALTER TABLE deliveries DROP COLUMN quarantined;
