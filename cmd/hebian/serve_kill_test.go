@@ -201,6 +201,9 @@ func (s *sender) step(l *load) error {
 	if err != nil {
 		return err
 	}
+	if r.status == http.StatusServiceUnavailable && r.header.Get("Retry-After") != "" {
+		return nil // too many at once: it is sent again
+	}
 	var c connectors.Receipt
 	if err := json.Unmarshal(r.body, &c); err != nil || r.status != http.StatusCreated && r.status != http.StatusOK {
 		return fmt.Errorf("deliver %s: status %d, %w: %s", s.file, r.status, err, r.body)
