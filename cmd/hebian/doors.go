@@ -37,10 +37,10 @@ func (d doors) Deliver(ctx context.Context, u connectors.Upload) (connectors.Rec
 	case err != nil:
 	case r.Outcome == hub.Held:
 		if err = d.keepHeld(u.Path, r.Delivery); err == nil {
-			err = d.supersede(ctx, r)
+			d.tidy(d.supersede(ctx, r))
 		}
 	case r.Outcome == hub.Complete && r.Mode == hub.Full:
-		err = d.supersede(ctx, r)
+		d.tidy(d.supersede(ctx, r))
 	}
 	return answer(r, err)
 }
@@ -201,6 +201,14 @@ func (d doors) sweepHeld(ctx context.Context) error {
 	return err
 }
 
+// tidy reports that a held delivery could not be put away. The delivery that replaced it counts all the same, its sender
+// must hear so, and whoever says yes to the old one finds out.
+func (d doors) tidy(err error) {
+	if err != nil {
+		d.logger.Error("a held delivery is still in the books", "error", err)
+	}
+}
+
 // notStanding says why a held delivery can't be said yes to any more; empty if it can: its file is there as it was
 // received, and nothing newer of it came since.
 func (d doors) notStanding(ctx context.Context, held hub.Receipt) (why string, err error) {
@@ -275,7 +283,8 @@ func (d doors) Release(ctx context.Context, id int64, by string) (connectors.Rec
 		return answer(r, err)
 	}
 	d.logger.Info("a held delivery was released", "delivery", id, "as", r.Delivery, "by", by)
-	return receiptOf(r), d.discard(ctx, held, fmt.Sprintf("released as delivery %d by %s", r.Delivery, by))
+	d.tidy(d.discard(ctx, held, fmt.Sprintf("released as delivery %d by %s", r.Delivery, by)))
+	return receiptOf(r), nil
 }
 
 // Discard lets a held delivery fall.
