@@ -38,7 +38,7 @@ func (s *service) handler() (http.Handler, error) {
 		Hub: doors{s}, Who: s.whoPushes, Profiles: s.agencies, Spool: s.spool, Claims: &s.claims, Today: s.today, Log: s.logger,
 	})
 	pages, err := desk.New(desk.Options{
-		Access: s.access, Queue: wakingQueue{s.queue, s.wake}, Sources: s.sources, UnitName: s.units.of, Now: s.now, Secure: s.secure,
+		Access: s.access, Queue: wakingQueue{s.queue, s.wake}, Sources: s.sources, UnitName: s.units.of, Now: s.now, Secure: s.secure, IsFull: isFull,
 		Report: func(err error) { s.logger.Error("the desk can't answer", "error", err) },
 	})
 	if err != nil {

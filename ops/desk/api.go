@@ -314,5 +314,8 @@ func (d *Desk) problemOf(err error) *Problem {
 	if !errors.Is(err, context.Canceled) { // whoever asked has gone
 		d.Report(fmt.Errorf("answer about cases: %w", err))
 	}
+	if d.IsFull(err) {
+		return problem(http.StatusInsufficientStorage, "disk_full", "error.full")
+	}
 	return problem(http.StatusInternalServerError, "internal", "error.internal")
 }

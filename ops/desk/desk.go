@@ -57,6 +57,7 @@ type Options struct {
 	UnitName func(schemas.UnitCode) string                                       // "" for a unit that nobody knows; nil: units go by their codes
 	Now      func() time.Time                                                    // times are shown in its zone
 	Secure   bool                                                                // the desk is reached over HTTPS only
+	IsFull   func(error) bool                                                    // says whether an error is of a disk without room; nil: none is
 	Report   func(error)                                                         // told of errors that are nobody's doing at the desk
 }
 
@@ -76,6 +77,9 @@ type Desk struct {
 func New(o Options) (*Desk, error) {
 	d := &Desk{Options: o, texts: map[string]rules.Text{}, assets: map[string]asset{}}
 	d.sessions = o.Access.Sessions(o.Secure, d.fail)
+	if d.IsFull == nil {
+		d.IsFull = func(error) bool { return false }
+	}
 	all, err := rules.Texts()
 	if err != nil {
 		return nil, fmt.Errorf("build desk: %w", err)
@@ -239,6 +243,10 @@ func (d *Desk) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return // the reader went away
 	}
 	d.Report(fmt.Errorf("%s %s: %w", r.Method, r.Pattern, err))
+	if d.IsFull(err) {
+		d.message(w, r, http.StatusInsufficientStorage, "error.internal.title", "error.full")
+		return
+	}
 	d.message(w, r, http.StatusInternalServerError, "error.internal.title", "error.internal")
 }
 

@@ -188,6 +188,7 @@ var words = map[string]struct{ zh, en string }{
 	"error.role":           {"运行人员只能查看，不能办理。", "Operators look at cases but don't decide them."},
 	"error.filter.title":   {"筛选条件不对", "Unknown filter"},
 	"error.filter":         {"地址里的筛选条件不对，请从清单重新选择。", "The address asks for something that there is not. Please choose again from the list."},
+	"error.full":           {"磁盘已满，没有完成您的操作，运行人员已得到通知。腾出空间后请再试一次。", "The disk is full and your request was not carried out; the operators were told. Try again when there is room."},
 	"error.internal.title": {"出错了", "Something went wrong"},
 	"error.internal":       {"系统出了错，没有完成您的操作，运行人员已得到通知。请稍后再试。", "Something broke and your request was not carried out; the operators were told. Please try again later."},
 
