@@ -299,4 +299,8 @@ func TestWhatBreaksIsReportedAndNotShown(t *testing.T) {
 	if len(o.reports) != 1 {
 		t.Errorf("reported: %v", o.reports)
 	}
+	broken.IsFull = func(err error) bool { return errors.Is(err, errDisk) }
+	if status, body := b.get("/cases"); status != http.StatusInsufficientStorage || !strings.Contains(body, "The disk is full") {
+		t.Errorf("on a full disk the list is %d, %s", status, body)
+	}
 }
