@@ -164,9 +164,9 @@ func (s *service) noteMarks(ctx context.Context) error {
 	return s.ruleAll(ctx)
 }
 
-// turnDay judges everybody anew when a day has begun. A clock that jumps back turns nothing.
+// turnDay judges everybody anew when a month has ended. A clock that jumps back turns nothing.
 func (s *service) turnDay(ctx context.Context) error {
-	today := schemas.DateOf(s.calendar())
+	today := monthEnd(schemas.DateOf(s.calendar()))
 	if s.fixedDay || today <= s.day {
 		return nil
 	}

@@ -21,7 +21,7 @@ type serve struct {
 	Data   string `required:"" placeholder:"DIR" help:"Data folder that keeps everything. One hebian at a time runs on it."`
 	Listen string `default:"127.0.0.1:8470" placeholder:"ADDR" help:"Address for agencies, officers and Prometheus. Port 0 takes a free one."`
 	Watch  string `placeholder:"DIR" help:"County folder whose files are taken in as they come; over serve.watch of the configuration."`
-	AsOf   string `name:"as-of" placeholder:"YYYY-MM-DD" help:"Day to judge by. Default: today, every day anew."`
+	AsOf   string `name:"as-of" placeholder:"YYYY-MM-DD" help:"Day to judge by. Default: the last day of the last month that has ended."`
 	Config string `placeholder:"FILE" help:"YAML file with the limits of the rules and of the hub."`
 	Secure bool   `help:"The hub is reached over HTTPS only, through a proxy: cookies are sent no other way."`
 }

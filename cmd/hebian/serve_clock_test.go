@@ -16,6 +16,7 @@ import (
 
 	"hebian/hub"
 	"hebian/matcher/queue"
+	"hebian/schemas"
 )
 
 // A clock that jumps back changes no verdict, and neither does a restart after it: deliveries follow each other by
@@ -50,8 +51,8 @@ func TestClockJumpsBack(t *testing.T) {
 		hearOne(t, s)
 	}
 	before := verdictOf(t, s)
-	if before.Day != "2026-10-01" || len(before.Cases) < 500 {
-		t.Fatalf("%d cases as of %s, want some hundreds as of 2026-10-01", len(before.Cases), before.Day)
+	if before.Day != "2026-09-30" || len(before.Cases) < 500 {
+		t.Fatalf("%d cases as of %s, want some hundreds as of 2026-09-30", len(before.Cases), before.Day)
 	}
 	var one string
 	for id := range before.Cases {
@@ -91,7 +92,7 @@ func TestClockJumpsBack(t *testing.T) {
 	}
 	deliver("staffing/slots.csv")
 	out := t.TempDir()
-	mustRun(t, "check", in, "--as-of", "2026-10-01", "--out", out)
+	mustRun(t, "check", in, "--as-of", "2026-09-30", "--out", out)
 	if diff := cmp.Diff(readText(t, out, "flags.csv"), verdictOf(t, s).Flags); diff != "" {
 		t.Errorf("flags after the later version (-want +got):\n%.2000s", diff)
 	}
@@ -154,5 +155,14 @@ func verdictOf(t *testing.T, s *service) verdict {
 			return v
 		}
 		after = page[len(page)-1].Cursor()
+	}
+}
+
+func TestMonthEnd(t *testing.T) {
+	for today, want := range map[string]string{"2026-10-01": "2026-09-30", "2026-10-30": "2026-09-30", "2026-10-31": "2026-10-31", "2027-01-15": "2026-12-31", "2024-02-29": "2024-02-29"} {
+		day, ok := schemas.ParseDate(today)
+		if got := monthEnd(day).String(); !ok || got != want {
+			t.Errorf("on %s the last month that has ended ended on %s, want %s", today, got, want)
+		}
 	}
 }

@@ -114,7 +114,7 @@ func (s *service) firstDay(ctx context.Context) error {
 		return err
 	}
 	last, _ := schemas.ParseDate(text) // there is none before the first start
-	today := schemas.DateOf(s.calendar())
+	today := monthEnd(schemas.DateOf(s.calendar()))
 	s.day = max(last, today)
 	switch {
 	case today > last:
@@ -123,6 +123,16 @@ func (s *service) firstDay(ctx context.Context) error {
 		s.logger.Warn("the clock is behind the day last judged by, which stays", "day", last.String())
 	}
 	return nil
+}
+
+// monthEnd is the last day of the last month that has ended on a day. A hub without a day of its own judges by it: agencies
+// are complete month by month, and what they hand over of a month that is not over yet could open a case that the
+// rest of it does not justify.
+func monthEnd(today schemas.Date) schemas.Date {
+	if today == today.Month().Last() {
+		return today
+	}
+	return today.Month().First() - 1
 }
 
 func (s *service) keepDay(ctx context.Context, day schemas.Date) error {
