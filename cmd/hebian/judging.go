@@ -14,7 +14,7 @@ import (
 	"hebian/schemas"
 )
 
-// lookAtClock is how often the judge looks whether a new day has come.
+// lookAtClock is how often the judge looks whether a month has ended.
 const lookAtClock = time.Minute
 
 // judge hears arrivals until stop is closed, and then those that wait. An error means that the state

@@ -30,7 +30,7 @@ type serviceOptions struct {
 	config   config
 	now      hub.Clock
 	calendar hub.Clock    // tells the day to judge by; nil: now
-	day      schemas.Date // to judge by; 0: the calendar's, every day anew
+	day      schemas.Date // to judge by; 0: the last end of a month by the calendar
 	secure   bool
 	logger   *slog.Logger
 }

@@ -137,7 +137,7 @@ func (db Deliveries) ByKey(ctx context.Context, agency, key string) (hub.Receipt
 // Each calls fn for every delivery with a receipt, in the order they came.
 func (db Deliveries) Each(ctx context.Context, fn func(hub.Receipt) error) error {
 	for after := int64(0); ; {
-		page, err := db.receipts(ctx, after)
+		page, err := db.some(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE id > ? AND outcome <> ? ORDER BY id LIMIT ?`, after, hub.Open, pageRows)
 		if err != nil {
 			return fmt.Errorf("read receipts: %w", err)
 		}
@@ -151,29 +151,6 @@ func (db Deliveries) Each(ctx context.Context, fn func(hub.Receipt) error) error
 		}
 		after = page[len(page)-1].Delivery
 	}
-}
-
-func (db Deliveries) receipts(ctx context.Context, after int64) ([]hub.Receipt, error) {
-	rows, err := db.QueryContext(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE id > ? AND outcome <> ? ORDER BY id LIMIT ?`, after, hub.Open, pageRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var page []hub.Receipt
-	for rows.Next() {
-		var id int64
-		var outcome hub.Outcome
-		var text string
-		if err := rows.Scan(&id, &outcome, &text); err != nil {
-			return nil, err
-		}
-		r, err := receipt(id, outcome, text)
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, r)
-	}
-	return page, rows.Err()
 }
 
 // receipt reads the receipt of a delivery that ended, and holds it against the delivery's row.
