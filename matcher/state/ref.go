@@ -11,14 +11,29 @@ const (
 // as that says.
 type Ref uint64
 
-// RefOf makes the reference to a row. The topic must be one of Topics.
+// otherTopics are those beside the state's that rows are referred to in, by the number that they have in every Ref after
+// those of the state. New ones of either kind would change the numbers of these: they go to the end of this list.
+var otherTopics = [...]string{
+	"entity.registration", "entity.division", "entity.event",
+	"staffing.department", "staffing.establishment_plan", "staffing.duty", "staffing.online_name", "hall.case_figure",
+}
+
+// RefTopics lists the topics that references may lead into.
+func RefTopics() []string { return append(Topics(), otherTopics[:]...) }
+
+// RefOf makes the reference to a row. The topic must be one of RefTopics.
 func RefOf(topic string, partition int, offset int64) Ref {
 	for i := range layoutSpecs {
 		if layoutSpecs[i].subject == topic {
 			return newRef(i, partition, offset)
 		}
 	}
-	panic("a reference into " + topic + ", no topic of the state")
+	for i, other := range otherTopics {
+		if other == topic {
+			return newRef(len(layoutSpecs)+i, partition, offset)
+		}
+	}
+	panic("a reference into " + topic + ", where none may lead")
 }
 
 func newRef(topic, partition int, offset int64) Ref {
@@ -26,7 +41,12 @@ func newRef(topic, partition int, offset int64) Ref {
 }
 
 // Topic is the subject of the row's record.
-func (r Ref) Topic() string { return layoutSpecs[r.topic()].subject }
+func (r Ref) Topic() string {
+	if at := r.topic() - len(layoutSpecs); at >= 0 {
+		return otherTopics[at]
+	}
+	return layoutSpecs[r.topic()].subject
+}
 
 // Partition is the partition of the topic.
 func (r Ref) Partition() int { return int(r >> offsetBits & (maxPartitions - 1)) }
