@@ -11,8 +11,10 @@ const (
 // as that says.
 type Ref uint64
 
-// otherTopics are those beside the state's that rows are referred to in, by the number that they have in every Ref after
-// those of the state. New ones of either kind would change the numbers of these: they go to the end of this list.
+// firstOther is the number in a Ref of the first of otherTopics. Those of the state are below it.
+const firstOther = 20
+
+// otherTopics are those beside the state's that rows are referred to in, by their number less firstOther. New ones go to the end.
 var otherTopics = [...]string{
 	"entity.registration", "entity.division", "entity.event",
 	"staffing.department", "staffing.establishment_plan", "staffing.duty", "staffing.online_name", "hall.case_figure",
@@ -30,7 +32,7 @@ func RefOf(topic string, partition int, offset int64) Ref {
 	}
 	for i, other := range otherTopics {
 		if other == topic {
-			return newRef(len(layoutSpecs)+i, partition, offset)
+			return newRef(firstOther+i, partition, offset)
 		}
 	}
 	panic("a reference into " + topic + ", where none may lead")
@@ -42,7 +44,7 @@ func newRef(topic, partition int, offset int64) Ref {
 
 // Topic is the subject of the row's record.
 func (r Ref) Topic() string {
-	if at := r.topic() - len(layoutSpecs); at >= 0 {
+	if at := r.topic() - firstOther; at >= 0 {
 		return otherTopics[at]
 	}
 	return layoutSpecs[r.topic()].subject
