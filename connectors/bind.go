@@ -100,6 +100,8 @@ func (b *binding) fill(cells []string, unknown []schemas.Cell, d schemas.Deliver
 		detail = "the end must be later than the start"
 	case schemas.ReasonMissing:
 		detail = "a value is required"
+	case schemas.ReasonUnreadable:
+		detail = "this is no value that the agency can give here"
 	}
 	return header, reason, detail
 }
@@ -119,6 +121,14 @@ func (c *boundCell) bind(field reflect.Value, labels map[string]string) error {
 		c.set = read(p, schemas.ParseMonth, "want a month YYYYMM")
 	case *schemas.Fen:
 		c.set = read(p, schemas.ParseFen, "want an amount such as 5432.1, 5,432.10 or -200")
+	case *schemas.Yuan:
+		c.set = read(p, schemas.ParseYuan, "want an amount in yuan with at most two decimals")
+	case *schemas.Wan:
+		c.set = read(p, schemas.ParseWan, "want an amount in units of 10,000 yuan with at most six decimals")
+	case *schemas.PartialDate:
+		c.set = read(p, schemas.ParsePartialDate, "want a date YYYY-MM-DD, YYYY-MM or YYYY")
+	case *schemas.IndustryCode:
+		c.set = read(p, schemas.ParseIndustryCode, "want a letter or none and two to four digits")
 	case *int64:
 		c.set = read(p, parseCount, "want a whole number, 0 or more")
 	case *schemas.IDNumber, *schemas.UnitCode:

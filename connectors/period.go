@@ -90,12 +90,14 @@ func (p *Profile) Declare(ctx context.Context, periods Periods, today schemas.Da
 	if err != nil {
 		return Completeness{}, fmt.Errorf("look what %s delivered: %w", d.Agency, err)
 	}
-	for _, file := range known {
-		if !slices.Contains(delivered, file) && !slices.Contains(d.Empty, file) {
-			lacking = append(lacking, file)
+	for i := range p.Files {
+		name := p.Files[i].name(d.Month)
+		if !p.Files[i].Optional && !slices.Contains(delivered, name) && !slices.Contains(d.Empty, name) {
+			lacking = append(lacking, name)
 		}
 	}
 	if len(lacking) > 0 {
+		slices.Sort(lacking)
 		return Completeness{}, &LackingError{Month: d.Month, Files: lacking}
 	}
 	declared, err := periods.Declared(ctx, d.Agency)
@@ -122,11 +124,16 @@ func covered(declared []Declaration, month schemas.Month) bool {
 // Names lists the files that the agency hands over for a month, sorted.
 func (p *Profile) Names(month schemas.Month) []string {
 	names := make([]string, 0, len(p.Files))
-	for _, file := range p.Files {
-		names = append(names, strings.ReplaceAll(file.Path, "{month}", month.String()))
+	for i := range p.Files {
+		names = append(names, p.Files[i].name(month))
 	}
 	slices.Sort(names)
 	return names
+}
+
+// name is the file's path for a month.
+func (f *File) name(month schemas.Month) string {
+	return strings.ReplaceAll(f.Path, "{month}", month.String())
 }
 
 // CompleteThrough says how far the declarations of one agency reach without a hole.

@@ -92,6 +92,21 @@ func TestDeclare(t *testing.T) {
 	}
 }
 
+// A month is complete without the optional files. They are the agency's all the same.
+func TestDeclareWithoutOptionalFiles(t *testing.T) {
+	civil := profileOf(t, "civil")
+	l := &ledger{delivered: []string{"civil/deaths.csv"}}
+	d := connectors.Declaration{Agency: "civil", Month: 202609, Kind: connectors.Whole, Empty: []string{"entities/divisions.csv"}}
+	if _, err := civil.Declare(t.Context(), l, d.Month.Last(), d); err != nil {
+		t.Error(err)
+	}
+	l = &ledger{delivered: civil.Names(d.Month)[1:]}
+	var lack *connectors.LackingError
+	if _, err := civil.Declare(t.Context(), l, d.Month.Last(), d); !errors.As(err, &lack) || !cmp.Equal(lack.Files, []string{"civil/deaths.csv"}) {
+		t.Errorf("Declare gave %v, want the deaths lacking", err)
+	}
+}
+
 // Complete through a month means: every month from the first declared to it is declared, and the next is not.
 // The months missing fill all holes up to the last.
 func TestCompleteThrough(t *testing.T) {

@@ -6,6 +6,7 @@ package connectors
 import (
 	"embed"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type File struct {
 	Subject  string   `yaml:"subject"`
 	Form     Form     `yaml:"form"`
 	Encoding string   `yaml:"encoding"` // utf-8 or gb18030
+	Optional bool     `yaml:"optional"` // a month is complete without it
 	Columns  []Column `yaml:"columns"`
 
 	Agency string `yaml:"-"`
@@ -84,8 +86,26 @@ func ParseProfile(text []byte) (Profile, error) {
 		if err := p.Files[i].check(); err != nil {
 			return p, fmt.Errorf("%s: %w", p.Files[i].Path, err)
 		}
+		for j := range i {
+			if path.Base(p.Files[i].Path) == path.Base(p.Files[j].Path) {
+				return p, fmt.Errorf("%s: another file of the agency has the same name", p.Files[i].Path)
+			}
+		}
 	}
 	return p, nil
+}
+
+// Find looks for the agency's file of a name without a folder, which is how an agency hands it over. It gives the path of the
+// county folder too, and the payment month, if the name holds one; nil if there is none.
+func (p *Profile) Find(base string) (file *File, name string, month schemas.Month) {
+	for i := range p.Files {
+		file := &p.Files[i]
+		name := path.Join(path.Dir(file.Path), base)
+		if month, ok := file.Match(name); ok && path.Base(name) == base {
+			return file, name, month
+		}
+	}
+	return nil, "", 0
 }
 
 func (f *File) check() error {

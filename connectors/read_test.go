@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -124,6 +125,55 @@ func TestReadPayroll(t *testing.T) {
 	}
 }
 
+// What a registration's own number is good for hangs on the agency that sends it.
+func TestReadRegistrations(t *testing.T) {
+	code := func(s schemas.UnitCode) *schemas.UnitCode { return &s }
+	text := func(s string) *string { return &s }
+	fen := func(f schemas.Fen) *schemas.Fen { return &f }
+	yuan, wan, established, industry := schemas.Yuan("5,000.5"), schemas.Wan("-1.000001"), schemas.PartialDate("2001-02"), schemas.IndustryCode("ｆ51")
+	day, _ := schemas.ParseDate("2026-09-30")
+	for _, test := range []struct {
+		name, file, content string
+		want                []any
+	}{
+		{"tax", "entities/tax.csv", gb18030(t, "行业代码,纳税人识别号,纳税人名称,注册资本_元,纳税人状态,更新日期\n"+
+			"ｆ51,9113 9721qd00000154,甲,\"5,000.5\",非正常,2026-09-30\n,139721QD0000306,乙,,迁出,\n,－,丙,,存续,\n"), []any{
+			&schemas.Registration{
+				Source: "tax", SourceKey: "9113 9721qd00000154", USCC: code("91139721QD00000154"), Name: "甲", CapitalYuan: &yuan, CapitalFen: fen(500050),
+				Status: schemas.StatusAbnormal, Industry: &industry, UpdatedOn: &day, Rest: []schemas.Cell{},
+			},
+			&schemas.Registration{Source: "tax", SourceKey: "139721QD0000306", TaxNo: code("139721QD0000306"), Name: "乙", Status: schemas.StatusMoved, Rest: []schemas.Cell{}},
+			&schemas.Registration{Source: "tax", SourceKey: "－", Name: "丙", Status: schemas.StatusExisting, Rest: []schemas.Cell{}},
+		}},
+		{"quality", "entities/quality.csv", "org_code,uscc,name,status\nqd000015-4,,甲,存续\n—,-,乙,注销\n", []any{
+			&schemas.Registration{Source: "quality", SourceKey: "qd000015-4", OrgCode: code("QD0000154"), Name: "甲", Status: schemas.StatusExisting, Rest: []schemas.Cell{}},
+			&schemas.Registration{Source: "quality", SourceKey: "—", Name: "乙", Status: schemas.StatusClosed, Rest: []schemas.Cell{{Column: "uscc", Text: "-"}}},
+		}},
+		{"civil", "entities/civil.csv", gb18030(t, "登记编号,统一社会信用代码,名称,开办资金_万元,成立日期,状态\n91139721QD00000154,,甲,-1.000001,2001-02,筹建\n"), []any{
+			&schemas.Registration{
+				Source: "civil", SourceKey: "91139721QD00000154", Name: "甲", CapitalWan: &wan, CapitalFen: fen(-1000001), Established: &established,
+				Status: schemas.StatusPreparing, Rest: []schemas.Cell{},
+			},
+		}},
+		{"statistics", "entities/statistics.csv", "source_id,org_code,name,status,employees,division\nS1,qd0000154,甲,开业,约 12,无\n", []any{
+			&schemas.Registration{
+				Source: "statistics", SourceKey: "S1", OrgCode: code("QD0000154"), Name: "甲", Status: schemas.StatusOpen, Division: text("无"), Employees: text("约 12"),
+				Rest: []schemas.Cell{{Column: "org_code", Text: "qd0000154"}},
+			},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			k, _, err := read(t, test.file, test.content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, k.rows); diff != "" {
+				t.Errorf("rows differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestMisfits(t *testing.T) {
 	head := "id_number,uscc,kind,from,to,approved\n"
 	const id = "139721196001010003"
@@ -150,6 +200,24 @@ func TestMisfits(t *testing.T) {
 		{"a number under a key", "hr/events.ndjson", `{"id_number":true,"uscc":"U1","event":"hire","effective":"2026-09-01"}`, "id_number", "TYPE", 1},
 		{"no object", "hr/events.ndjson", "\n[1]\n", "", "JSON", 2},
 		{"an amount with three decimals", "finance/payroll-202609.csv", gb18030(t, "发放单位代码,姓名,证件号码,工资类别,金额\nU1,张,"+id+",补发,1.005\n"), "金额", "UNREADABLE", 2},
+		{"a status that only tax knows", "entities/quality.csv", "org_code,name,status\nQ1,甲,非正常\n", "status", "UNREADABLE", 2},
+		{"a status that nobody knows", "entities/tax.csv", gb18030(t, "纳税人识别号,纳税人名称,纳税人状态\n1,甲,良好\n"), "纳税人状态", "UNREADABLE", 2},
+		{"seven decimals of 10,000 yuan", "entities/staffing.csv", "source_id,name,status,capital_wan\n1,甲,存续,1.0000001\n", "capital_wan", "UNREADABLE", 2},
+		{"10,000 yuan too often", "entities/staffing.csv", "source_id,name,status,capital_wan\n1,甲,存续,9223372036854.775808\n", "capital_wan", "UNREADABLE", 2},
+		{"three decimals of a yuan", "entities/commerce.ndjson", `{"source_id":1,"name":"甲","status":"存续","capital_yuan":1.005}`, "capital_yuan", "UNREADABLE", 1},
+		{"a month that does not exist", "entities/staffing.csv", "source_id,name,status,established\n1,甲,存续,2001-13\n", "established", "UNREADABLE", 2},
+		{"an industry of five digits", "entities/statistics.csv", "source_id,name,status,industry\n1,甲,存续,F51931\n", "industry", "UNREADABLE", 2},
+		{"an industry of nothing but hyphens", "entities/statistics.csv", "source_id,name,status,industry\n1,甲,存续,--\n", "industry", "UNREADABLE", 2},
+		{"an update of a month", "entities/statistics.csv", "source_id,name,status,updated_on\n1,甲,存续,2026-09\n", "updated_on", "UNREADABLE", 2},
+		{"a registration without a number", "entities/quality.csv", "org_code,name,status\n,甲,存续\n", "org_code", "MISSING", 2},
+		{"a division that ends as it begins", "entities/divisions.csv", "code,name,valid_from,valid_to\n139721,甲,2026-09-01,2026-09-01\n", "valid_to", "INTERVAL", 2},
+		{"an event of no kind", "entities/civil_events.ndjson", `{"source_id":"1","uscc":"U1","name":"甲","event":"迁移","effective":"2026-09-01"}`, "event", "UNREADABLE", 1},
+		{"half a chief", "staffing/departments.csv", "uscc,department_no,name,chief,valid_from\nU1,1,办公室,0.5,2026-09-01\n", "chief", "UNREADABLE", 2},
+		{"a digest that is none", "staffing/establishment_plans.csv", "uscc,document_no,title,issued_on,digest\nU1,1,三定规定,2026-09-01,abc\n", "digest", "UNREADABLE", 2},
+		{"a duty of no kind", "staffing/duties.csv", "uscc,item_code,name,kind,valid_from\nU1,1,取水,征用,2026-09-01\n", "kind", "UNREADABLE", 2},
+		{"an online name elsewhere", "staffing/online_names.csv", "uscc,domain,kind,registered_on,expires_on\nU1,某局.公司,政务,2026-09-01,2027-09-01\n", "domain", "UNREADABLE", 2},
+		{"an online name that was never held", "staffing/online_names.csv", "uscc,domain,kind,registered_on,expires_on\nU1,某局.政务,政务,2026-09-01,2026-09-01\n", "expires_on", "INTERVAL", 2},
+		{"fewer cases than none", "hall/case_figures.csv", "uscc,month,accepted,finished,overdue,poor_ratings\nU1,202609,-1,0,0,0\n", "accepted", "UNREADABLE", 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k, _, err := read(t, test.file, test.content)
@@ -282,6 +350,7 @@ func TestProfileErrors(t *testing.T) {
 		{"unknown field", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: f}]}\n", `no field "f"`},
 		{"a field that nothing fills", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}]}\n", `no column gives the field "died_on"`},
 		{"header twice", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}, {header: h, field: name}]}\n", "stands twice"},
+		{"two files of one name", "agency: x\nfiles:\n" + strings.Repeat("  - {file: a/b, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: died_on}, {header: i, field: id_number}]}\n", 2), "the same name"},
 		{"a subject that no agency sends", "agency: x\nfiles:\n  - {file: a, subject: hub.misfit, form: csv, encoding: utf-8}\n", "no agency sends"},
 	} {
 		if _, err := connectors.ParseProfile([]byte(test.profile)); err == nil || !strings.Contains(err.Error(), test.says) {
@@ -304,6 +373,36 @@ func TestProfilesAgreeWithSchemas(t *testing.T) {
 					t.Errorf("%s: column %s is not among the x-headers of %s: %q", f.Path, c.Header, c.Field, field.Headers)
 				}
 			}
+		}
+	}
+}
+
+// An agency names its files without a folder. Whatever an agency may send, some file brings it.
+func TestFind(t *testing.T) {
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	brought := map[string]bool{}
+	for i := range profiles {
+		p := &profiles[i]
+		for j := range p.Files {
+			brought[p.Files[j].Subject] = true
+			want := strings.ReplaceAll(p.Files[j].Path, "{month}", "202609")
+			file, name, month := p.Find(path.Base(want))
+			if file != &p.Files[j] || name != want || (month == 202609) != (want != file.Path) {
+				t.Errorf("%s of %s is found as %s of %s", path.Base(want), p.Agency, name, month)
+			}
+			for _, other := range []string{want, "../" + want, "x/../" + path.Base(want), "./" + path.Base(want), path.Base(want) + "/", "", ".", ".."} {
+				if file, _, _ := p.Find(other); file != nil {
+					t.Errorf("%q of %s is found as %s", other, p.Agency, file.Path)
+				}
+			}
+		}
+	}
+	for _, s := range schemas.Subjects() {
+		if brought[s.Name] != (s.NewRow() != nil) {
+			t.Errorf("%s: brought by a file: %t", s.Name, brought[s.Name])
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (p *pipeline) worker() (*worker, error) {
 	w := &worker{
 		file:      p.found.Name,
 		scope:     schemas.Scope(p.found.Agency, p.found.Name),
-		delivered: schemas.Delivered{PayMonth: p.found.Month},
+		delivered: schemas.Delivered{Agency: p.found.Agency, PayMonth: p.found.Month},
 		layout:    p.layout,
 		decoder:   text.NewDecoder(p.encoding),
 		row:       row,

@@ -47,49 +47,46 @@ func drawRecord(t *rapid.T, s *Subject) any {
 	record := s.New()
 	v := reflect.ValueOf(record).Elem()
 	for i, f := range s.Fields {
-		drawValue(t, v.Field(i), &f)
+		drawValue(t, v.Field(i), f.Name, f.Symbols)
 	}
 	return record
 }
 
-func drawValue(t *rapid.T, v reflect.Value, f *SubjectField) {
+func drawValue(t *rapid.T, v reflect.Value, name string, symbols []string) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		if rapid.Bool().Draw(t, f.Name+" there") {
+		if rapid.Bool().Draw(t, name+" there") {
 			v.Set(reflect.New(v.Type().Elem()))
-			drawValue(t, v.Elem(), f)
+			drawValue(t, v.Elem(), name, symbols)
 		}
 	case reflect.String:
-		if len(f.Symbols) > 0 {
-			v.SetString(rapid.SampledFrom(f.Symbols).Draw(t, f.Name))
+		if len(symbols) > 0 {
+			v.SetString(rapid.SampledFrom(symbols).Draw(t, name))
 			return
 		}
-		v.SetString(rapid.String().Draw(t, f.Name))
+		v.SetString(rapid.String().Draw(t, name))
+	case reflect.Bool:
+		v.SetBool(rapid.Bool().Draw(t, name))
 	case reflect.Int32:
-		v.SetInt(int64(rapid.Int32().Draw(t, f.Name)))
+		v.SetInt(int64(rapid.Int32().Draw(t, name)))
 	case reflect.Int64:
-		v.SetInt(rapid.Int64().Draw(t, f.Name))
+		v.SetInt(rapid.Int64().Draw(t, name))
+	case reflect.Struct:
+		for i := range v.NumField() {
+			drawValue(t, v.Field(i), v.Type().Field(i).Name, nil)
+		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
-			v.SetBytes(rapid.SliceOf(rapid.Byte()).Draw(t, f.Name))
+			v.SetBytes(rapid.SliceOf(rapid.Byte()).Draw(t, name))
 			return
 		}
-		if f.Kind == KindCited {
-			rows := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) CitedRow {
-				return CitedRow{
-					File: rapid.String().Draw(t, "file"), Line: rapid.Int64().Draw(t, "line"),
-					Delivery: rapid.Int64().Draw(t, "delivery"), Record: rapid.String().Draw(t, "record"),
-				}
-			}), 0, 5)
-			v.Set(reflect.ValueOf(rows.Draw(t, f.Name)))
-			return
+		n := rapid.IntRange(0, 5).Draw(t, name)
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			drawValue(t, v.Index(i), name, nil)
 		}
-		cells := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Cell {
-			return Cell{Column: rapid.String().Draw(t, "column"), Text: rapid.String().Draw(t, "text")}
-		}), 0, 5)
-		v.Set(reflect.ValueOf(cells.Draw(t, f.Name)))
 	default:
-		t.Fatalf("field %s is a %s", f.Name, v.Kind())
+		t.Fatalf("field %s is a %s", name, v.Kind())
 	}
 }
 

@@ -15,6 +15,17 @@ type Correction struct {
 	Detail  string     `avro:"detail" json:"detail"`
 	Decided string     `avro:"decided" json:"decided"` // RFC 3339
 	Rows    []CitedRow `avro:"rows" json:"rows"`       // what the finding stands on
+
+	// Where a legal entity is judged; else empty.
+	Entity     string `avro:"entity" json:"entity,omitempty"`           // the hub's own number
+	EntityCode string `avro:"entity_code" json:"entity_code,omitempty"` // how it is named: its credit code, else another
+	Field      string `avro:"field" json:"field,omitempty"`             // at fault
+	Value      string `avro:"value" json:"value,omitempty"`             // what the asked agency says
+	Proposed   string `avro:"proposed" json:"proposed,omitempty"`       // what it should be
+	ProposedBy string `avro:"proposed_by" json:"proposed_by,omitempty"` // the agency that says so
+
+	Due      *Date `avro:"due" json:"due,omitempty"`           // day by which an answer is expected
+	Reminder bool  `avro:"reminder" json:"reminder,omitempty"` // it was sent before
 }
 
 // CitedRow is a row as its agency can find it again.

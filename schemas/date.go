@@ -92,6 +92,32 @@ func (d Date) String() string {
 // MarshalJSON writes the day as text, YYYY-MM-DD. Avro takes the number.
 func (d Date) MarshalJSON() ([]byte, error) { return []byte(`"` + d.String() + `"`), nil }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (d *Date) UnmarshalJSON(text []byte) error {
+	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
+		if day, ok := ParseDate(string(text[1 : n-1])); ok {
+			*d = day
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is no day YYYY-MM-DD", text)
+}
+
+// PartialDate is a day, a month or only a year as an agency writes it: YYYY-MM-DD, YYYY-MM or YYYY.
+type PartialDate string
+
+// ParsePartialDate takes any of the three forms, exactly so, of a day or month that exists.
+func ParsePartialDate(s string) (d PartialDate, ok bool) {
+	const first = "0001-01-01"
+	if len(s) != 4 && len(s) != 7 && len(s) != 10 {
+		return "", false
+	}
+	if _, ok := ParseDate(s + first[len(s):]); !ok {
+		return "", false
+	}
+	return PartialDate(s), true
+}
+
 // Month is a calendar month as its number YYYYMM, 202609 for September 2026.
 type Month int32
 

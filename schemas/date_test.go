@@ -1,6 +1,11 @@
 package schemas_test
 
 import (
+	"encoding/json"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +62,38 @@ func TestParseDate(t *testing.T) {
 	}
 }
 
+func TestParsePartialDate(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"2026-09-30": true, "2026-09": true, "2026": true, "0001": true, "9999-12": true, "2024-02-29": true,
+		"2026-02-29": false, "2026-13": false, "2026-00": false, "0000": false, "0000-01": false, "202609": false, "2026-9": false, "2026-": false, "2026-09-": false,
+		"26": false, "2026年": false, "２０２６": false, "2026/09": false, " 2026": false, "": false,
+	} {
+		if d, got := schemas.ParsePartialDate(text); got != ok || ok && string(d) != text {
+			t.Errorf("%q reads as %q, %t; want %t", text, d, got, ok)
+		}
+	}
+}
+
+// What is a partial date is the beginning of a date, and only at a hyphen or the end.
+func FuzzParsePartialDate(f *testing.F) {
+	f.Add("2026-09-30")
+	f.Add("2026-13")
+	f.Add("0000")
+	f.Fuzz(func(t *testing.T, s string) {
+		d, ok := schemas.ParsePartialDate(s)
+		if !ok {
+			return
+		}
+		if string(d) != s {
+			t.Errorf("%q is kept as %q", s, d)
+		}
+		whole := []string{s, s + "-01", s + "-01-01"}
+		if !slices.ContainsFunc(whole, func(s string) bool { _, ok := schemas.ParseDate(s); return ok }) {
+			t.Errorf("%q begins no date", s)
+		}
+	})
+}
+
 func TestParseFen(t *testing.T) {
 	for text, want := range map[string]schemas.Fen{
 		"0": 0, "5432.1": 543210, "5,432.10": 543210, "-200": -20000, "1": 100, "0.05": 5, "-0.01": -1, "007": 700, "1,234,567.89": 123456789,
@@ -89,6 +126,49 @@ func FuzzParseFen(f *testing.F) {
 	})
 }
 
+func TestWan(t *testing.T) {
+	for text, want := range map[string]schemas.Fen{
+		"0": 0, "1": 1000000, "17621": 17621000000, "1.5": 1500000, "-0.000001": -1, "69,732.0000": 69732000000, "9223372036854.775807": 9223372036854775807,
+	} {
+		if w, ok := schemas.ParseWan(text); !ok || string(w) != text || w.Fen() != want {
+			t.Errorf("%q reads as %q of %d fen, %t; want %d", text, w, w.Fen(), ok, want)
+		}
+	}
+	for _, text := range []string{"", "1.0000001", "1.", "1,23", "9223372036854.775808", "9223372036855", "万", "1e3", "1.00000x", "1.x"} {
+		if _, ok := schemas.ParseWan(text); ok {
+			t.Errorf("%q is taken for an amount", text)
+		}
+	}
+}
+
+// An amount is worth what its digits say, and is kept as written. More decimals are the only thing that is read in units of 10,000
+// yuan and not in yuan, and those that int64 can't hold the only thing the other way round.
+func FuzzAmounts(f *testing.F) {
+	for _, s := range []string{"5,432.10", "-0.000001", "1,234", "92233720368547758.07", "9223372036854.775808", "1.", "-"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		yuan, isYuan := schemas.ParseYuan(s)
+		wan, isWan := schemas.ParseWan(s)
+		fen, isFen := schemas.ParseFen(s)
+		if isYuan != isFen || isYuan && (string(yuan) != s || yuan.Fen() != fen) || isWan && string(wan) != s {
+			t.Fatalf("%q: %q of %d fen, %q, %d fen", s, yuan, yuan.Fen(), wan, fen)
+		}
+		worth, _ := new(big.Rat).SetString(strings.ReplaceAll(s, ",", ""))
+		_, decimals, _ := strings.Cut(s, ".")
+		switch inWan := new(big.Rat); {
+		case isYuan && worth.Cmp(big.NewRat(int64(fen), 100)) != 0:
+			t.Errorf("%q yuan are %d fen", s, fen)
+		case isWan && worth.Cmp(big.NewRat(int64(wan.Fen()), 1000000)) != 0:
+			t.Errorf("%q times 10,000 yuan are %d fen", s, wan.Fen())
+		case isWan && !isYuan && len(decimals) <= 2:
+			t.Errorf("%q is an amount of 10,000 yuan and none of yuan", s)
+		case isYuan && !isWan && inWan.Mul(worth, big.NewRat(1000000, 1)).Abs(inWan).Cmp(big.NewRat(math.MaxInt64, 1)) <= 0:
+			t.Errorf("%q is an amount of yuan and none of 10,000 yuan", s)
+		}
+	})
+}
+
 func FuzzParseDate(f *testing.F) {
 	f.Add("2026-09-30")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -106,6 +186,25 @@ func TestDateTime(t *testing.T) {
 		d, ok := schemas.ParseDate(text)
 		if !ok || schemas.DateOf(d.Time()) != d || d.Time().Format(time.DateOnly) != text {
 			t.Errorf("%s begins at %s", text, d.Time())
+		}
+	}
+}
+
+func TestDateJSON(t *testing.T) {
+	for _, d := range []schemas.Date{schemas.MinDate, -1, 0, 20726, schemas.MaxDate} {
+		text, err := json.Marshal(d)
+		var got schemas.Date
+		if err == nil {
+			err = json.Unmarshal(text, &got)
+		}
+		if err != nil || got != d {
+			t.Errorf("%s written and read is %s, %v", d, got, err)
+		}
+	}
+	for _, text := range []string{`20726`, `""`, `"2026-9-30"`, `"2026-02-30"`, `"2026-09-30 "`, `{}`} {
+		var d schemas.Date
+		if err := json.Unmarshal([]byte(text), &d); err == nil {
+			t.Errorf("%s reads as %s", text, d)
 		}
 	}
 }

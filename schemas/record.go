@@ -42,7 +42,8 @@ type Cell struct {
 
 // Delivered is where a row comes from, as far as the row's meaning hangs on it.
 type Delivered struct {
-	PayMonth Month // payment month of a payroll file, from its name; 0 for other files
+	Agency   string // that hands the file over
+	PayMonth Month  // payment month of a payroll file, from its name; 0 for other files
 }
 
 // Row is a record type: one of the words of the house. Pointers to its fields are filled from

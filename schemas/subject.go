@@ -3,6 +3,7 @@ package schemas
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hamba/avro/v2"
@@ -13,9 +14,10 @@ var avscFiles embed.FS
 
 // Subject is a kind of record as it crosses walls: its name, also the topic's, and the contract in
 // its Avro schema. Beside doc, the schema carries x-label (Chinese name), x-authority (the agency
-// that owns the datum), x-level (1 public, 2 internal, 3 personal, 4 identity and health), x-pii
-// (says something of a natural person), x-code (the standard behind a code), x-key, x-unit, x-format,
-// x-headers (columns as partners write them) and x-labels (values as partners write them).
+// that owns the datum; registrar: whichever registers the entity), x-level (1 public, 2 internal,
+// 3 personal, 4 identity and health), x-pii (says something of a natural person), x-code (the standard
+// behind a code), x-key, x-unit, x-format, x-headers (columns as partners write them) and x-labels
+// (values as partners write them).
 type Subject struct {
 	Name   string      // "finance.pay_line"
 	Label  string      // Chinese name
@@ -59,15 +61,20 @@ type Kind uint8
 const (
 	KindText     Kind = iota
 	KindIDNumber      // a citizen's number, cleaned
-	KindUnitCode      // a unit's code, cleaned
+	KindUnitCode      // a unit's or an entity's code, cleaned
 	KindDate
 	KindMonth
-	KindFen    // money
-	KindNumber // a whole number
-	KindSet    // one of Symbols
+	KindFen         // money
+	KindYuan        // money in yuan, checked and kept as written
+	KindWan         // money in units of 10,000 yuan, checked and kept as written
+	KindPartialDate // a day, month or year, checked and kept as written
+	KindIndustry    // a code of GB/T 4754, checked and kept as written
+	KindNumber      // a whole number
+	KindFlag        // yes or no
+	KindSet         // one of Symbols
 	KindBytes
-	KindCells // cells kept as written
-	KindCited // rows, by file and line
+	KindCells   // cells kept as written
+	KindRecords // records of another type, such as cited rows
 )
 
 // Subjects lists every subject. Nobody may change what it points to.
@@ -89,16 +96,25 @@ var parsedSubjects = sync.OnceValue(func() []*Subject {
 	subjects := []*Subject{
 		{Name: "civil.death", New: func() any { return new(Death) }},
 		{Name: "discipline.penalty", New: func() any { return new(Penalty) }},
+		{Name: "entity.division", New: func() any { return new(Division) }},
+		{Name: "entity.event", New: func() any { return new(RegistrationEvent) }},
+		{Name: "entity.registration", New: func() any { return new(Registration) }},
 		{Name: "finance.control_number", New: func() any { return new(ControlNumber) }},
 		{Name: "finance.pay_line", New: func() any { return new(PayLine) }},
+		{Name: "hall.case_figure", New: func() any { return new(CaseFigure) }},
 		{Name: "hr.absence", New: func() any { return new(Absence) }},
 		{Name: "hr.staff_event", New: func() any { return new(StaffEvent) }},
 		{Name: "hub.correction", New: func() any { return new(Correction) }},
+		{Name: "hub.golden", New: func() any { return new(Golden) }},
 		{Name: "hub.misfit", New: func() any { return new(Misfit) }},
 		{Name: "social.insurance", New: func() any { return new(Insurance) }},
+		{Name: "staffing.department", New: func() any { return new(Department) }},
+		{Name: "staffing.duty", New: func() any { return new(Duty) }},
+		{Name: "staffing.establishment_plan", New: func() any { return new(EstablishmentPlan) }},
 		{Name: "staffing.exemption", New: func() any { return new(Exemption) }},
 		{Name: "staffing.institution", New: func() any { return new(Institution) }},
 		{Name: "staffing.leader_post", New: func() any { return new(LeaderPost) }},
+		{Name: "staffing.online_name", New: func() any { return new(OnlineName) }},
 		{Name: "staffing.permit", New: func() any { return new(Permit) }},
 		{Name: "staffing.quota", New: func() any { return new(Quota) }},
 		{Name: "staffing.secondment", New: func() any { return new(Secondment) }},
@@ -181,8 +197,16 @@ func kindOf(f *avro.Field, schema avro.Schema) (Kind, error) {
 	switch t := schema.Type(); {
 	case t == avro.String && f.Prop("x-code") == "GB 11643":
 		return KindIDNumber, nil
-	case t == avro.String && f.Prop("x-code") == "GB 32100":
+	case t == avro.String && f.Prop("x-code") == "GB/T 4754":
+		return KindIndustry, nil
+	case t == avro.String && slices.Contains([]any{"GB 32100", "GB 11714", "GS 15"}, f.Prop("x-code")):
 		return KindUnitCode, nil
+	case t == avro.String && f.Prop("x-unit") == "yuan":
+		return KindYuan, nil
+	case t == avro.String && f.Prop("x-unit") == "wan":
+		return KindWan, nil
+	case t == avro.String && f.Prop("x-format") == "YYYY[-MM[-DD]]":
+		return KindPartialDate, nil
 	case t == avro.String:
 		return KindText, nil
 	case t == avro.Int && logical == avro.Date:
@@ -193,19 +217,21 @@ func kindOf(f *avro.Field, schema avro.Schema) (Kind, error) {
 		return KindFen, nil
 	case t == avro.Long:
 		return KindNumber, nil
+	case t == avro.Boolean:
+		return KindFlag, nil
 	case t == avro.Enum:
 		return KindSet, nil
 	case t == avro.Bytes:
 		return KindBytes, nil
 	case t == avro.Array && itemName(schema) == "hebian.Cell":
 		return KindCells, nil
-	case t == avro.Array && itemName(schema) == "hebian.CitedRow":
-		return KindCited, nil
+	case t == avro.Array && itemName(schema) != "":
+		return KindRecords, nil
 	}
 	return 0, fmt.Errorf("no kind for Avro %s", schema.Type())
 }
 
-// itemName is the name of the type that an array holds.
+// itemName is the name of the type that an array holds, empty if it has none.
 func itemName(array avro.Schema) string {
 	if named, ok := array.(*avro.ArraySchema).Items().(avro.NamedSchema); ok {
 		return named.FullName()

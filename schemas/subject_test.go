@@ -88,14 +88,24 @@ func kindOfGo(t reflect.Type, field string) Kind {
 		return KindMonth
 	case Fen:
 		return KindFen
+	case Yuan:
+		return KindYuan
+	case Wan:
+		return KindWan
+	case PartialDate:
+		return KindPartialDate
+	case IndustryCode:
+		return KindIndustry
 	case int64:
 		return KindNumber
+	case bool:
+		return KindFlag
 	case []byte:
 		return KindBytes
 	case []Cell:
 		return KindCells
-	case []CitedRow:
-		return KindCited
+	case []CitedRow, []GoldenMember, []GoldenField:
+		return KindRecords
 	case string:
 		if field == "person" {
 			return KindIDNumber
@@ -108,7 +118,10 @@ func kindOfGo(t reflect.Type, field string) Kind {
 }
 
 func TestEveryFieldIsDescribed(t *testing.T) {
-	authorities := []string{"staffing", "finance", "hr", "civil", "discipline", "social", "hub", "public_security"}
+	authorities := []string{
+		"staffing", "finance", "hr", "civil", "discipline", "social", "hub", "public_security",
+		"commerce", "tax", "statistics", "quality", "hall", "registrar",
+	}
 	for _, s := range Subjects() {
 		record := s.Avro.(*avro.RecordSchema)
 		checkWords(t, s.Name, record.Doc(), s.Label)
@@ -125,11 +138,13 @@ func TestEveryFieldIsDescribed(t *testing.T) {
 			if authority, _ := f.Prop("x-authority").(string); !slices.Contains(authorities, authority) {
 				t.Errorf("%s: x-authority %v", where, f.Prop("x-authority"))
 			}
-			if key := f.Prop("x-key") == true; key != (i == 0) {
+			// Only a registration is about what two fields name: a register and a number there.
+			if key := f.Prop("x-key") == true; key != (i == 0 || where == "entity.registration.source_key") {
 				t.Errorf("%s: the key comes first and is one field", where)
 			}
 			for _, h := range s.Fields[i].Headers {
-				if headers[h] {
+				// The code centre numbers its rows by what is a code beside the number in those of others.
+				if headers[h] && where != "entity.registration.org_code" {
 					t.Errorf("%s: header %s twice", where, h)
 				}
 				headers[h] = true
@@ -256,6 +271,12 @@ func TestLabelsAreWhatAgenciesWrite(t *testing.T) {
 		"discipline.penalty.pay_effect STOP":           "stop",
 		"finance.pay_line.wage_type SURVIVOR_SUBSIDY":  "遗属补助",
 		"staffing.permit.slot_type CIVIL_SERVICE_LIKE": "参公",
+		"staffing.duty.kind LEVY":                      "征收",
+		"staffing.online_name.kind PUBLIC_BENEFIT":     "公益",
+		"entity.event.event ANNUAL_REPORT":             "年检",
+		"entity.registration.status EXISTING":          "存续",
+		"entity.registration.status OUT_OF_BUSINESS":   "歇业",
+		"entity.registration.status ABNORMAL":          "非正常",
 	}
 	got := map[string]string{}
 	for _, s := range Subjects() {

@@ -17,25 +17,29 @@ func (n IDNumber) Person() string { return ident.PersonKey(string(n)) }
 // LogValue masks the number.
 func (n IDNumber) LogValue() slog.Value { return slog.StringValue(ident.Mask(string(n))) }
 
-// UnitCode is a unit's code as cleaned. Its check character is not judged.
+// UnitCode is the code of a unit or another legal entity as cleaned. Its check character is not judged.
 type UnitCode string
 
 // The value sets. A value is stored as its Avro symbol; x-labels of the schema says how agencies
 // write it.
 type (
-	UnitType          string
-	UnitStatus        string
-	SlotType          string
-	FundChannel       string
-	LeaderRank        string
-	SuccessionKind    string
-	ExemptionCategory string
-	WageType          string
-	PayClass          string
-	EventKind         string
-	AbsenceKind       string
-	YesNo             string
-	PayEffect         string
+	UnitType              string
+	UnitStatus            string
+	SlotType              string
+	FundChannel           string
+	LeaderRank            string
+	SuccessionKind        string
+	ExemptionCategory     string
+	WageType              string
+	PayClass              string
+	EventKind             string
+	AbsenceKind           string
+	YesNo                 string
+	PayEffect             string
+	RegistrationStatus    string
+	RegistrationEventKind string
+	DutyKind              string
+	OnlineNameKind        string
 )
 
 // The unit types.
@@ -153,6 +157,52 @@ const (
 const (
 	PayStop PayEffect = "STOP"
 	PayCut  PayEffect = "CUT"
+)
+
+// How a legal entity stands, one symbol for each word that agencies use.
+const (
+	StatusExisting      RegistrationStatus = "EXISTING"        // 存续
+	StatusInOperation   RegistrationStatus = "IN_OPERATION"    // 在业
+	StatusNormal        RegistrationStatus = "NORMAL"          // 正常
+	StatusOpen          RegistrationStatus = "OPEN"            // 开业
+	StatusPreparing     RegistrationStatus = "PREPARING"       // 筹建
+	StatusSuspended     RegistrationStatus = "SUSPENDED"       // 停业
+	StatusOutOfBusiness RegistrationStatus = "OUT_OF_BUSINESS" // 歇业
+	StatusLiquidating   RegistrationStatus = "LIQUIDATING"     // 清算
+	StatusRevoked       RegistrationStatus = "REVOKED"         // 吊销
+	StatusWithdrawn     RegistrationStatus = "WITHDRAWN"       // 撤销
+	StatusClosed        RegistrationStatus = "CLOSED"          // 注销
+	StatusAbnormal      RegistrationStatus = "ABNORMAL"        // 非正常, of taxpayers only
+	StatusMoved         RegistrationStatus = "MOVED"           // 迁出
+)
+
+// The kinds of registration event.
+const (
+	EventRegister     RegistrationEventKind = "REGISTER"
+	EventChange       RegistrationEventKind = "CHANGE"
+	EventDeregister   RegistrationEventKind = "DEREGISTER"
+	EventNotice       RegistrationEventKind = "NOTICE"
+	EventAnnualReport RegistrationEventKind = "ANNUAL_REPORT"
+)
+
+// The kinds of power and duty.
+const (
+	DutyLicence      DutyKind = "LICENCE"
+	DutySanction     DutyKind = "SANCTION"
+	DutyCoercion     DutyKind = "COERCION"
+	DutyLevy         DutyKind = "LEVY"
+	DutyGrant        DutyKind = "GRANT"
+	DutyInspection   DutyKind = "INSPECTION"
+	DutyConfirmation DutyKind = "CONFIRMATION"
+	DutyReward       DutyKind = "REWARD"
+	DutyRuling       DutyKind = "RULING"
+	DutyOther        DutyKind = "OTHER"
+)
+
+// The kinds of online name.
+const (
+	OnlineGovernment    OnlineNameKind = "GOVERNMENT"     // .政务
+	OnlinePublicBenefit OnlineNameKind = "PUBLIC_BENEFIT" // .公益
 )
 
 // Class is the pay class of a wage type.

@@ -9,7 +9,6 @@ import (
 
 	"hebian/connectors"
 	"hebian/hub"
-	"hebian/matcher/rules"
 	"hebian/schemas"
 )
 
@@ -17,7 +16,7 @@ import (
 type check struct {
 	Dir    string `arg:"" type:"existingdir" help:"County folder: one sub-folder an agency."`
 	AsOf   string `name:"as-of" placeholder:"YYYY-MM-DD" help:"Day to judge by. Default: the last day of the newest payroll month."`
-	Out    string `placeholder:"DIR" help:"Write flags.csv, flags.ndjson, quarantine.csv, quarantine.ndjson and summary.json here."`
+	Out    string `placeholder:"DIR" help:"Write the output files here: flags, entities, conflicts, golden records, quarantine and summary."`
 	Data   string `placeholder:"DIR" help:"Keep log and receipts here; run again, only what changed is taken in. Default: a temporary folder."`
 	Config string `placeholder:"FILE" help:"YAML file with limits of the rules, such as parameters: {entry_grace: 2}."`
 	Strict bool   `help:"Exit with 3 when a file could not be read."`
@@ -26,7 +25,7 @@ type check struct {
 
 func (check) Help() string {
 	return `The folder has a sub-folder for each agency (staffing, finance, hr, civil, discipline, social) with the files that it
-hands over. Rows that can't be taken go to quarantine with file, line, column and reason; the rest is judged. Findings
+hands over, and the sub-folder entities with the registers of legal entities. Rows that can't be taken go to quarantine with file, line, column and reason; the rest is judged. Findings
 are no error: the exit code is 0. What a code means: hebian explain CODE.`
 }
 
@@ -56,7 +55,7 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 	if today := time.Now(); asOf > schemas.DateOf(today) {
 		fmt.Fprintf(s.err, "hebian: judging as of %s, which is still to come\n", asOf)
 	}
-	taken, sum, _, err := h.checkFolder(ctx, folder, c.Out, asOf, config.Parameters, s)
+	taken, sum, _, err := h.checkFolder(ctx, folder, c.Out, asOf, &config, s)
 	if err != nil {
 		return err
 	}
@@ -67,7 +66,7 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 }
 
 // checkFolder takes a county folder in, judges, and writes the output if a folder for it is named.
-func (h *house) checkFolder(ctx context.Context, folder connectors.Folder, out string, asOf schemas.Date, p rules.Parameters, s streams) (t taken, sum *summary, j judgement, err error) {
+func (h *house) checkFolder(ctx context.Context, folder connectors.Folder, out string, asOf schemas.Date, c *config, s streams) (t taken, sum *summary, j judgement, err error) {
 	if out != "" {
 		if err := writable(out); err != nil {
 			return t, sum, j, err
@@ -80,7 +79,10 @@ func (h *house) checkFolder(ctx context.Context, folder connectors.Folder, out s
 	if err != nil {
 		return t, sum, j, err
 	}
-	if j, err = h.judge(ctx, counts, asOf, p); err != nil {
+	if j, err = h.judge(ctx, counts, asOf, c.Parameters); err != nil {
+		return t, sum, j, err
+	}
+	if j.entities, err = h.judgeEntities(ctx, counts, asOf, &c.Entities); err != nil {
 		return t, sum, j, err
 	}
 	if sum, err = summarize(t, counts, j); err != nil {

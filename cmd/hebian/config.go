@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/goccy/go-yaml"
 
@@ -16,6 +17,7 @@ import (
 // config is what an office may set. hebian runs without any.
 type config struct {
 	Parameters rules.Parameters `yaml:"parameters"` // limits of the rules
+	Entities   entityConfig     `yaml:"entities"`
 	Serve      serveConfig      `yaml:"serve"`
 }
 
@@ -29,7 +31,7 @@ type serveConfig struct {
 }
 
 func defaultConfig() config {
-	return config{Parameters: rules.Defaults(), Serve: serveConfig{WithdrawPercent: 10, UploadMBytes: 4096, SpoolMBytes: 16384}}
+	return config{Parameters: rules.Defaults(), Entities: defaultEntityConfig(), Serve: serveConfig{WithdrawPercent: 10, UploadMBytes: 4096, SpoolMBytes: 16384}}
 }
 
 func (c *serveConfig) check() error {
@@ -60,7 +62,7 @@ func readConfig(path string) (config, error) {
 	case err != nil:
 		return c, usageError(fmt.Sprintf("configuration %s: %s", path, yaml.FormatError(err, false, true)))
 	}
-	for _, check := range []func() error{c.Parameters.Check, c.Serve.check} {
+	for _, check := range []func() error{c.Parameters.Check, c.Entities.check, c.Serve.check, func() error { return c.Entities.load(filepath.Dir(path)) }} {
 		if err := check(); err != nil {
 			return c, usageError(fmt.Sprintf("configuration %s: %v", path, err))
 		}

@@ -48,18 +48,17 @@ type handed struct {
 	rows, quarantined int64
 }
 
-// openAgency gives an agency with the files of the simulated county. dir is a new folder for its files on the way.
-func openAgency(p *connectors.Profile, county, dir string, hub *push.Client) (*agency, error) {
+// openAgency gives an agency with its files of the simulated county. dir is a new folder for its files on the way.
+func openAgency(p *connectors.Profile, county connectors.Folder, dir string, hub *push.Client) (*agency, error) {
 	a := &agency{name: p.Agency, label: p.Name, dir: dir, hub: hub, sent: map[int64]sending{}, reversed: map[entry]struct{}{}}
 	if err := makeFolder(dir); err != nil {
 		return nil, err
 	}
-	files, err := os.ReadDir(filepath.Join(county, p.Agency))
-	if err != nil {
-		return nil, fmt.Errorf("open the simulated files of %s: %w", p.Agency, err)
-	}
-	for _, file := range files {
-		b, err := openBook(filepath.Join(county, p.Agency, file.Name()), p.Agency+"/"+file.Name())
+	for _, found := range county.Found {
+		if found.Agency != p.Agency {
+			continue
+		}
+		b, err := openBook(filepath.Join(county.Dir, filepath.FromSlash(found.Name)), found.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -174,8 +173,12 @@ func (a *agency) find(row schemas.CitedRow) (citation, bool) {
 // offices is all simulated agencies.
 type offices []*agency
 
-// openOffices gives the agencies that have files in a simulated county. line makes an agency's line to the hub.
+// openOffices gives the agencies of a simulated county. line makes an agency's line to the hub.
 func openOffices(profiles []connectors.Profile, in, scratch string, line func(agency string) (*push.Client, error)) (offices, error) {
+	county, err := connectors.Scan(in, profiles)
+	if err != nil {
+		return nil, err
+	}
 	var all offices
 	for i := range profiles {
 		p := &profiles[i]
@@ -183,7 +186,7 @@ func openOffices(profiles []connectors.Profile, in, scratch string, line func(ag
 		if err != nil {
 			return nil, err
 		}
-		a, err := openAgency(p, in, filepath.Join(scratch, p.Agency), hub)
+		a, err := openAgency(p, county, filepath.Join(scratch, p.Agency), hub)
 		if err != nil {
 			return nil, err
 		}
@@ -196,11 +199,7 @@ func openOffices(profiles []connectors.Profile, in, scratch string, line func(ag
 func (o offices) cited(rows []schemas.CitedRow) []citation {
 	var found []citation
 	for _, row := range rows {
-		owner, _, _ := strings.Cut(row.File, "/")
 		for _, a := range o {
-			if a.name != owner {
-				continue
-			}
 			if at, ok := a.find(row); ok {
 				found = append(found, at)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"hebian/matcher/entity"
 	"hebian/matcher/rules"
 )
 
@@ -23,7 +24,7 @@ type explain struct {
 
 // explanation is what there is to say of a code.
 type explanation struct {
-	Kind       string `json:"kind" yaml:"kind"` // flag or quarantine
+	Kind       string `json:"kind" yaml:"kind"` // flag, entity or quarantine
 	rules.Text `yaml:",inline"`
 }
 
@@ -67,6 +68,12 @@ func explanations() ([]explanation, error) {
 	var all []explanation
 	for _, text := range texts {
 		all = append(all, explanation{"flag", text})
+	}
+	if texts, err = entity.Texts(); err != nil {
+		return nil, err
+	}
+	for _, text := range texts {
+		all = append(all, explanation{"entity", text})
 	}
 	var reasons []rules.Text
 	if err := yaml.UnmarshalWithOptions(reasonTexts, &reasons, yaml.Strict()); err != nil {

@@ -58,6 +58,7 @@ type service struct {
 	quarantine *quarantine
 	units      *unitNames
 	cased      map[matcher.Key]bool // findings that may have a case whose finding stands
+	register   *register            // legal entities
 
 	entry    map[string]*sync.RWMutex // by agency: held by deliveries until the judge knows of them, and by declarations alone
 	arrivals chan arrival             // on their way to the judge; where it is full, doors wait
@@ -80,6 +81,7 @@ type origin struct{ agency, subject string }
 type arrival struct {
 	receipt hub.Receipt // of a complete delivery; its Delivery is 0 when an agency declared a period
 	period  hub.Period  // that it declared
+	links   bool        // an officer decided on links
 }
 
 // maxArrivals bounds the receipts that wait for the judge, who hears thousands a second.
@@ -188,22 +190,39 @@ func (s *service) relay(ctx context.Context, stop <-chan struct{}) {
 	})
 }
 
-// wakingQueue wakes the relay after a decision, so that a correction leaves at once.
+// wakingQueue wakes the relay after a decision, so that a correction leaves at once, and tells the judge of links.
 type wakingQueue struct {
 	*queue.Queue
-	wake chan<- struct{}
+	service *service
 }
 
 // Decide is the queue's.
 func (q wakingQueue) Decide(ctx context.Context, id, officer string, d queue.Decision) (queue.Case, error) {
 	c, err := q.Queue.Decide(ctx, id, officer, d)
 	if err == nil {
-		select {
-		case q.wake <- struct{}{}:
-		default: // it is awake
-		}
+		q.tell(d.Outcome)
 	}
 	return c, err
+}
+
+// Revoke is the queue's.
+func (q wakingQueue) Revoke(ctx context.Context, id, officer, reason string) (queue.Case, error) {
+	c, err := q.Queue.Revoke(ctx, id, officer, reason)
+	if err == nil {
+		q.tell(queue.OutcomeSame)
+	}
+	return c, err
+}
+
+func (q wakingQueue) tell(outcome queue.Outcome) {
+	if outcome == queue.OutcomeSame || outcome == queue.OutcomeDifferent {
+		q.service.hand(arrival{links: true})
+		return
+	}
+	select {
+	case q.service.wake <- struct{}{}:
+	default: // it is awake
+	}
 }
 
 // watchFolder takes in what agencies lay into the watched folder, if there is one, until ctx is done.

@@ -38,8 +38,9 @@ func (s *service) handler() (http.Handler, error) {
 		Hub: doors{s}, Who: s.whoPushes, Profiles: s.agencies, Spool: s.spool, Claims: &s.claims, Today: s.today, Log: s.logger,
 	})
 	pages, err := desk.New(desk.Options{
-		Access: s.access, Queue: wakingQueue{s.queue, s.wake}, Sources: s.sources, UnitName: s.units.of, Now: s.now, Secure: s.secure, IsFull: isFull,
-		Report: func(err error) { s.logger.Error("the desk can't answer", "error", err) },
+		Access: s.access, Queue: wakingQueue{s.queue, s}, Sources: s.sources, UnitName: s.units.of, Now: s.now, Secure: s.secure, IsFull: isFull,
+		Entities: dossiers{s},
+		Report:   func(err error) { s.logger.Error("the desk can't answer", "error", err) },
 	})
 	if err != nil {
 		return nil, err
@@ -47,6 +48,7 @@ func (s *service) handler() (http.Handler, error) {
 	pages.Register(api)
 	s.registerStatus(api)
 	s.registerFlags(api)
+	s.registerEntities(api)
 	mux.HandleFunc("/v1/", nowhere)
 	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.HandleFunc("GET /healthz", watch.Healthz)

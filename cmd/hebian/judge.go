@@ -11,6 +11,7 @@ import (
 
 	"hebian/hub"
 	"hebian/matcher"
+	"hebian/matcher/entity"
 	"hebian/matcher/rules"
 	"hebian/matcher/state"
 	"hebian/schemas"
@@ -21,6 +22,7 @@ type judgement struct {
 	matcher.Result
 	opened, refreshed, closed []matcher.Finding
 	sources                   map[state.Ref]source // of all evidence
+	entities                  *entity.Standing
 }
 
 // source is where a row of evidence was delivered.

@@ -10,6 +10,8 @@ import (
 	"hebian/connectors"
 	"hebian/hub"
 	"hebian/matcher"
+	"hebian/matcher/entity"
+	"hebian/matcher/institution"
 	"hebian/matcher/queue"
 	"hebian/schemas"
 )
@@ -27,7 +29,7 @@ func (s *service) judge(ctx context.Context, stop <-chan struct{}) error {
 	for {
 		select {
 		case a := <-s.arrivals:
-			if err := s.turnDay(ctx); err != nil { // what comes is judged by the day that it comes on
+			if err := s.turnDays(ctx); err != nil { // what comes is judged by the day that it comes on
 				return err
 			}
 			if err := s.hear(ctx, a); err != nil {
@@ -38,11 +40,11 @@ func (s *service) judge(ctx context.Context, stop <-chan struct{}) error {
 				s.keepSnapshot()
 			}
 		case <-clock.C:
-			if err := s.turnDay(ctx); err != nil {
+			if err := s.turnDays(ctx); err != nil {
 				return err
 			}
 			if _, err := s.queue.Lapse(ctx); err != nil {
-				s.logger.Error("leases that ran out stay for now", "error", err)
+				s.logger.Error("leases and terms that ran out stay for now", "error", err)
 			}
 		case <-stop:
 			if len(s.arrivals) > 0 {
@@ -78,6 +80,8 @@ func (s *service) hear(ctx context.Context, a arrival) error {
 	started := time.Now()
 	var err error
 	switch {
+	case a.links:
+		err = s.heedLinks(ctx)
 	case a.receipt.Delivery == 0:
 		s.declared = append(s.declared, a.period)
 		err = s.noteMarks(ctx)
@@ -97,15 +101,28 @@ func (s *service) hear(ctx context.Context, a arrival) error {
 	return nil
 }
 
-// foldDelivery folds a delivery as one: nobody is judged on half of it.
+// foldDelivery folds a delivery into what its subject belongs to.
 func (s *service) foldDelivery(ctx context.Context, receipt hub.Receipt) error {
+	s.court.Lock()
+	s.folded.note(receipt)
+	err := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File}).Misfits(ctx, receipt, s.quarantine.count)
+	s.court.Unlock()
+	switch {
+	case err != nil:
+		return fmt.Errorf("fold delivery %d: %w", receipt.Delivery, err)
+	case slices.Contains(entity.Topics(), receipt.Subject):
+		return s.foldRegister(ctx, receipt)
+	case slices.Contains(institution.Topics(), receipt.Subject):
+		return s.foldInstitutions(ctx, receipt)
+	}
+	return s.foldPersons(ctx, receipt)
+}
+
+// foldPersons folds a delivery as one: nobody is judged on half of it.
+func (s *service) foldPersons(ctx context.Context, receipt hub.Receipt) error {
 	reader := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File})
 	s.court.Lock()
 	change, err := s.standing.Fold(ctx, func(fn func(string, *hub.Batch) error) error { return reader.Delivery(ctx, receipt, fn) })
-	if err == nil {
-		s.folded.note(receipt)
-		err = reader.Misfits(ctx, receipt, s.quarantine.count)
-	}
 	if err == nil && receipt.Subject == institutionSubject {
 		err = reader.Delivery(ctx, receipt, s.units.note)
 	}
@@ -123,7 +140,8 @@ func (s *service) rulings(change *matcher.Change, cause int64) []queue.Ruling {
 	for _, some := range [][]matcher.Finding{change.Opened, change.Refreshed} {
 		for i := range some {
 			key := matcher.KeyOf(&some[i])
-			r := s.ruling(some[i], true, cause)
+			r := s.ruling(key, true, cause)
+			r.Grounds = queue.GroundsOf(&some[i])
 			if !r.Provisional {
 				s.cased[key] = true
 			}
@@ -133,7 +151,7 @@ func (s *service) rulings(change *matcher.Change, cause int64) []queue.Ruling {
 		}
 	}
 	for i := range change.Closed {
-		if r := s.ruling(change.Closed[i], false, cause); !r.Provisional {
+		if r := s.ruling(matcher.KeyOf(&change.Closed[i]), false, cause); !r.Provisional {
 			rulings = append(rulings, r)
 		}
 	}
@@ -151,8 +169,8 @@ func judged(receipt hub.Receipt, rows map[string]int64) []queue.Judged {
 	return all
 }
 
-func (s *service) ruling(f matcher.Finding, present bool, cause int64) queue.Ruling {
-	return queue.Ruling{Finding: f, Present: present, Provisional: matcher.Provisional(f.Code, f.Month, s.day, s.marks), Cause: cause}
+func (s *service) ruling(key matcher.Key, present bool, cause int64) queue.Ruling {
+	return queue.Ruling{Key: key, Present: present, Provisional: matcher.Provisional(key.Code, key.Month, s.day, s.marks), Cause: cause}
 }
 
 // noteMarks sees how far agencies have declared themselves complete, and rules on everything. Only what the judge has
@@ -162,6 +180,14 @@ func (s *service) noteMarks(ctx context.Context) error {
 	s.marks = marksOf(s.agencies, s.declared)
 	s.court.Unlock()
 	return s.ruleAll(ctx)
+}
+
+// turnDays judges anew what another day judges otherwise.
+func (s *service) turnDays(ctx context.Context) error {
+	if err := s.turnDay(ctx); err != nil {
+		return err
+	}
+	return s.turnEntityDay(ctx)
 }
 
 // turnDay judges everybody anew when a month has ended. A clock that jumps back turns nothing.
@@ -188,9 +214,12 @@ func (s *service) ruleAll(ctx context.Context) error {
 	var rulings []queue.Ruling
 	s.cased = map[matcher.Key]bool{}
 	if err := s.queue.Unsettled(ctx, func(c queue.Case) error {
+		if c.Key.Entity != "" {
+			return nil
+		}
 		s.cased[c.Key] = true
 		if _, present := s.standing.Find(c.Key); !present {
-			rulings = append(rulings, s.ruling(matcher.Finding{Code: c.Key.Code, Person: c.Key.Person, Unit: c.Key.Unit, Month: c.Key.Month, Detail: c.Key.Detail}, false, 0))
+			rulings = append(rulings, s.ruling(c.Key, false, 0))
 		}
 		return nil
 	}); err != nil {
@@ -198,7 +227,8 @@ func (s *service) ruleAll(ctx context.Context) error {
 	}
 	for _, f := range s.standing.Findings() {
 		key := matcher.KeyOf(&f)
-		r := s.ruling(f, true, 0)
+		r := s.ruling(key, true, 0)
+		r.Grounds = queue.GroundsOf(&f)
 		if !r.Provisional {
 			s.cased[key] = true
 		}

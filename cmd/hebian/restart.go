@@ -11,6 +11,7 @@ import (
 	"hebian/hub"
 	"hebian/matcher"
 	"hebian/matcher/queue"
+	"hebian/matcher/state"
 )
 
 // catchUp makes the state from the snapshot and the deliveries after it, or from the whole log, judges
@@ -62,6 +63,9 @@ func (s *service) catchUp(ctx context.Context) error {
 	if err := s.noteMarks(ctx); err != nil {
 		return err
 	}
+	if err := s.openRegister(ctx, receipts); err != nil {
+		return err
+	}
 	return s.ruleLeft(ctx, receipts)
 }
 
@@ -83,10 +87,13 @@ func (s *service) foldTail(ctx context.Context, receipts map[int64]hub.Receipt) 
 		if s.folded[id] != 0 {
 			continue
 		}
+		s.folded.note(r)
+		if !slices.Contains(state.Topics(), r.Subject) {
+			continue
+		}
 		if err := hub.NewReader(s.log, map[int64]string{id: r.File}).Delivery(ctx, r, s.state.Apply); err != nil {
 			return fmt.Errorf("fold delivery %d: %w", id, err)
 		}
-		s.folded.note(r)
 	}
 	return nil
 }

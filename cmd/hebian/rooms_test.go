@@ -31,7 +31,7 @@ var technologies = map[string][]string{
 	"github.com/segmentio/kafka-go":  {"hub/kafka"},
 	"github.com/klauspost/compress":  {"hub/sqllog"},
 	"github.com/alecthomas/kong":     {"cmd/hebian"},
-	"github.com/goccy/go-yaml":       {"connectors", "matcher/rules", "cmd/hebian"},
+	"github.com/goccy/go-yaml":       {"connectors", "matcher/rules", "matcher/entity", "cmd/hebian"},
 	"golang.org/x/text":              {"connectors/text", "schemas/ident", "cmd/hebian/simulate"},
 	"github.com/jedib0t/go-pretty":   {"cmd/hebian"},
 	"github.com/schollz/progressbar": {"cmd/hebian"},

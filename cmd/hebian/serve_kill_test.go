@@ -319,7 +319,8 @@ func (l *load) work(who string, random *rand.Rand) error {
 	l.tried++
 	reason := fmt.Sprintf("第%d次决定", l.tried)
 	l.mu.Unlock()
-	r, err = l.h.decide(who, id, queue.Outcomes()[random.IntN(len(queue.Outcomes()))], reason)
+	outcomes := queue.OutcomesOf(claimed.Code)
+	r, err = l.h.decide(who, id, outcomes[random.IntN(len(outcomes))], reason)
 	switch {
 	case err != nil:
 		return err

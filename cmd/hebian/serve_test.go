@@ -238,8 +238,18 @@ func (r reply) receipt(t *testing.T) (c connectors.Receipt) {
 
 // deliver sends a file for its agency. name is that of a county folder, as finance/payroll-202609.csv.
 func (h *served) deliver(name string, content []byte, header ...string) (reply, error) {
-	agency, _, _ := strings.Cut(name, "/")
-	return h.ask(agency, http.MethodPost, "/v1/deliveries/"+name, bytes.NewReader(content), header...)
+	agency, path := handedIn(h.test, name)
+	return h.ask(agency, http.MethodPost, path, bytes.NewReader(content), header...)
+}
+
+// handedIn says whose a file of a county folder is, and where that agency posts it.
+func handedIn(t *testing.T, name string) (agency, path string) {
+	t.Helper()
+	file, _ := connectors.Describe(agencies(t), name)
+	if file == nil {
+		t.Fatalf("nobody delivers %s", name)
+	}
+	return file.Agency, "/v1/deliveries/" + file.Agency + name[strings.LastIndexByte(name, '/'):]
 }
 
 // take delivers a file that must be taken in.
@@ -368,8 +378,16 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// cases lists all cases by their IDs.
+// cases lists all cases of persons and units by their IDs.
 func (h *served) cases(t *testing.T) map[string]desk.CaseRow {
+	t.Helper()
+	all := h.allCases(t)
+	maps.DeleteFunc(all, func(_ string, c desk.CaseRow) bool { return c.Entity != "" })
+	return all
+}
+
+// allCases lists those of legal entities too.
+func (h *served) allCases(t *testing.T) map[string]desk.CaseRow {
 	t.Helper()
 	all := map[string]desk.CaseRow{}
 	for after := ""; ; {
@@ -743,7 +761,7 @@ func loading(t *testing.T, random *rand.Rand, files map[string][]byte, month str
 	t.Helper()
 	todo := map[string][]func(*served){}
 	for _, name := range shuffled(random, files, 1) {
-		agency, _, _ := strings.Cut(name, "/")
+		agency, _ := handedIn(t, name)
 		todo[agency] = append(todo[agency], func(h *served) { h.take(t, name, files[name]) })
 	}
 	for _, agency := range agencies(t) {

@@ -202,10 +202,10 @@ func (h *served) upload(t *testing.T, name string, first []byte, header ...strin
 	r, w := io.Pipe()
 	u := &slow{body: w, ended: make(chan struct{})}
 	before := len(h.spooled(t))
-	agency, _, _ := strings.Cut(name, "/")
+	agency, path := handedIn(t, name)
 	go func() {
 		defer close(u.ended)
-		u.reply, u.err = h.ask(agency, http.MethodPost, "/v1/deliveries/"+name, r, header...)
+		u.reply, u.err = h.ask(agency, http.MethodPost, path, r, header...)
 		r.CloseWithError(errors.New("the hub has answered"))
 	}()
 	t.Cleanup(func() { w.CloseWithError(errors.New("the test is over")); <-u.ended })

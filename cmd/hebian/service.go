@@ -77,7 +77,7 @@ func (s *service) furnish(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.queue, err = queue.New(cases, agencyNames(s.agencies), s.cite, s.now); err != nil {
+	if s.queue, err = queue.New(cases, agencyNames(s.agencies), s.cite, s.now, s.answerDay); err != nil {
 		return err
 	}
 	accounts, err := accessdb.Open(ctx, s.db.DB)

@@ -9,6 +9,7 @@ import (
 
 	"hebian/connectors"
 	"hebian/hub"
+	"hebian/matcher/entity"
 	"hebian/matcher/rules"
 )
 
@@ -27,6 +28,7 @@ type summary struct {
 	Closed         int              `json:"closed"`
 	Rules          []ruleCount      `json:"rules"`
 	Explained      []explainedCount `json:"explained"`
+	Entities       *entitySummary   `json:"entities,omitempty"` // none where no register was delivered
 	Failed         []failedFile     `json:"failed"`
 	Missing        []missingFile    `json:"missing"`
 	UnknownFiles   []string         `json:"unknown_files"`
@@ -84,7 +86,7 @@ func summarize(t taken, counts map[int64]string, j judgement) (*summary, error) 
 		sum.addReceipt(r)
 	}
 	for _, file := range t.folder.Missing {
-		if !deliveredBefore(file, counts) {
+		if !deliveredBefore(file, counts) && (!file.Optional || file.Subject == registrationSubject && j.entities.Counts().Records > 0) {
 			sum.Missing = append(sum.Missing, missingFile{strings.ReplaceAll(file.Path, "{month}", "YYYYMM"), leaning(file.Subject)})
 		}
 	}
@@ -96,6 +98,8 @@ func summarize(t taken, counts map[int64]string, j judgement) (*summary, error) 
 		}
 	}
 	sum.countExplained(j.Explained)
+	sum.Entities = summarizeEntities(j.entities)
+	sum.Warnings = append(sum.Warnings, j.entities.Warnings()...)
 	return sum, nil
 }
 
@@ -138,6 +142,9 @@ func (sum *summary) countExplained(all []rules.Explanation) {
 // leaning lists the rules that need a subject.
 func leaning(subject string) []string {
 	var codes []string
+	if subject == registrationSubject {
+		codes = append(codes, string(entity.KindConflict), string(entity.KindLinkReview), string(entity.KindOrphan))
+	}
 	for _, r := range rules.All() {
 		if slices.ContainsFunc(r.Needs, func(n rules.Need) bool { return n.Subject == subject }) {
 			codes = append(codes, r.Code)
@@ -190,11 +197,12 @@ func (sum *summary) write(w io.Writer, out string) {
 	for _, u := range sum.UnknownColumns {
 		fmt.Fprintf(w, "Unknown columns of %s, kept and not used: %s\n", u.File, printable(strings.Join(u.Columns, ", ")))
 	}
+	sum.Entities.write(w)
 	for _, warning := range sum.Warnings {
 		fmt.Fprintf(w, "Note: %s\n", warning)
 	}
 	if out != "" {
-		fmt.Fprintf(w, "Written to %s: flags.csv, flags.ndjson, quarantine.csv, quarantine.ndjson, summary.json\n", out)
+		fmt.Fprintf(w, "Written to %s: flags.csv, flags.ndjson, entities.csv, conflicts.csv, golden.ndjson, quarantine.csv, quarantine.ndjson, summary.json\n", out)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"hebian/hub"
+	"hebian/matcher/entity"
 	"hebian/matcher/rules"
 	"hebian/schemas"
 )
@@ -30,7 +31,7 @@ func writable(dir string) error {
 	return os.Remove(probe)
 }
 
-// write writes the five output files. Each is whole before any takes its name, so that the folder never
+// write writes the output files. Each is whole before any takes its name, so that the folder never
 // holds half of one; and they change together but for a crash between two renames.
 func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum *summary) error {
 	files := []struct {
@@ -39,6 +40,9 @@ func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum
 	}{
 		{"flags.csv", func(w *bufio.Writer) error { return writeFlags(w, j) }},
 		{"flags.ndjson", func(w *bufio.Writer) error { return writeFlagLines(w, j) }},
+		{"entities.csv", func(w *bufio.Writer) error { return entity.WriteEntities(w, j.entities.Each) }},
+		{"conflicts.csv", func(w *bufio.Writer) error { return entity.WriteConflicts(w, j.entities.Each) }},
+		{"golden.ndjson", func(w *bufio.Writer) error { return entity.WriteGolden(w, j.entities.Each) }},
 		{"quarantine.csv", func(w *bufio.Writer) error { return writeCounts(w, t.receipts) }},
 		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, t.receipts) }},
 		{"summary.json", func(w *bufio.Writer) error { return format{"json"}.print(w, sum, nil) }},

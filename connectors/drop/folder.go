@@ -260,11 +260,11 @@ var errNotOurs = errors.New("no profile describes the file")
 // file hands a file on. Bytes that were replaced by another road since are handed on only if somebody laid them
 // there anew; else they are what lay there all along, and the memory of it was lost.
 func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
-	file, month := connectors.Describe(f.Profiles, e.name)
-	if file == nil || file.Agency != e.profile.Agency {
+	file, name, month := e.profile.Find(e.base)
+	if file == nil {
 		return mark{}, errNotOurs
 	}
-	release, ok := f.Claims.Take(e.name)
+	release, ok := f.Claims.Take(name)
 	if !ok {
 		return mark{}, connectors.ErrBusy
 	}
@@ -277,7 +277,7 @@ func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 		return mark{}, err
 	}
 	known := f.memory[e.name]
-	old, err := f.Books.Superseded(ctx, e.profile.Agency, e.name, spooled.Digest)
+	old, err := f.Books.Superseded(ctx, e.profile.Agency, name, spooled.Digest)
 	if err != nil {
 		return mark{}, errors.Join(err, f.Spool.Done(spooled))
 	}
@@ -285,7 +285,7 @@ func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 		return mark{Digest: spooled.Digest, Outcome: connectors.Discarded, Error: "a newer version came by another road; lay the file there anew to have it count"}, f.Spool.Done(spooled)
 	}
 	u := connectors.Upload{
-		Found:  connectors.Found{File: file, Name: e.name, Path: spooled.Path, Month: month, Bytes: spooled.Bytes},
+		Found:  connectors.Found{File: file, Name: name, Path: spooled.Path, Month: month, Bytes: spooled.Bytes},
 		Digest: spooled.Digest, Mode: connectors.Full, By: e.profile.Agency,
 	}
 	r, err := f.Deliver(ctx, u)

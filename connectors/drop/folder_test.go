@@ -72,6 +72,15 @@ func (y *yard) Superseded(_ context.Context, _, _, digest string) (bool, error) 
 
 func (y *yard) Taken(context.Context, int64, string) (bool, error) { return !y.restored, nil }
 
+// A file of a county folder that many agencies share is taken from each agency's own.
+func TestShared(t *testing.T) {
+	y := newYard(t)
+	y.put("tax/tax.csv", "a")
+	y.put("hr/tax.csv", "b")
+	y.look(2)
+	y.wants("an agency's own", "full entities/tax.csv: a")
+}
+
 // A version that another road has replaced is not brought back because the folder's memory of it was lost; laid there
 // anew, it counts.
 func TestSuperseded(t *testing.T) {

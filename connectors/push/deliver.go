@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -132,18 +133,12 @@ func (s *Server) find(caller Caller, in *deliverInput) (connectors.Found, *Probl
 	if refused != nil {
 		return connectors.Found{}, refused
 	}
-	name := in.Agency + "/" + in.File
-	for i := range profile.Files {
-		if strings.ContainsAny(in.File, `/\`) {
-			break
-		}
-		if month, ok := profile.Files[i].Match(name); ok {
-			return connectors.Found{File: &profile.Files[i], Name: name, Month: month}, nil
-		}
+	if file, name, month := profile.Find(in.File); file != nil {
+		return connectors.Found{File: file, Name: name, Month: month}, nil
 	}
 	var known []string
 	for _, file := range profile.Files {
-		known = append(known, strings.ReplaceAll(strings.TrimPrefix(file.Path, in.Agency+"/"), "{month}", "YYYYMM"))
+		known = append(known, strings.ReplaceAll(path.Base(file.Path), "{month}", "YYYYMM"))
 	}
 	return connectors.Found{}, unknown("file", "文件", "file", in.File, known)
 }

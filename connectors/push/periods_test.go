@@ -71,7 +71,7 @@ func TestCompleteRefused(t *testing.T) {
 		{"no JSON", complete("202609", `{`), 400, "invalid", nil},
 		{"foreign agency", agency(complete("202609", ""), "finance", "hb_hr"), 403, "forbidden", nil},
 		{"an officer", agency(complete("202609", ""), "finance", "hb_officer"), 403, "forbidden", nil},
-		{"an operator for nobody", agency(complete("202609", ""), "", "hb_operator"), 400, "agency_needed", []string{"civil", "discipline", "finance", "hr", "social", "staffing"}},
+		{"an operator for nobody", agency(complete("202609", ""), "", "hb_operator"), 400, "agency_needed", []string{"civil", "commerce", "discipline", "finance", "hall", "hr", "quality", "social", "staffing", "statistics", "tax"}},
 		{"an operator for an agency", agency(complete("202609", ""), "finance", "hb_operator"), 409, "files_lacking", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,7 +120,10 @@ func TestPeriods(t *testing.T) {
 	}{
 		{"/v1/periods", "hb_hr", map[string]string{"hr": "202609"}},
 		{"/v1/periods?agency=finance", "hb_operator", map[string]string{"finance": "202608"}},
-		{"/v1/periods", "hb_operator", map[string]string{"finance": "202608", "hr": "202609", "civil": "", "discipline": "", "social": "", "staffing": ""}},
+		{"/v1/periods", "hb_operator", map[string]string{
+			"finance": "202608", "hr": "202609", "civil": "", "commerce": "", "discipline": "", "hall": "", "quality": "", "social": "", "staffing": "",
+			"statistics": "", "tax": "",
+		}},
 	} {
 		if diff := cmp.Diff(test.want, through(request{path: test.path, token: test.token})); diff != "" {
 			t.Errorf("%s by %s (-want +got):\n%s", test.path, test.token, diff)
@@ -132,7 +135,7 @@ func TestPeriods(t *testing.T) {
 	}{
 		{"/v1/periods?agency=finance", "hb_hr", 403},
 		{"/v1/periods", "hb_officer", 403},
-		{"/v1/periods?agency=tax", "hb_operator", 404},
+		{"/v1/periods?agency=customs", "hb_operator", 404},
 	} {
 		response, body := r.send(t, request{method: http.MethodGet, path: test.path, token: test.token})
 		if p := problemOf(t, response, body); p.Status != test.status {

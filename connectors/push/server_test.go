@@ -75,10 +75,22 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
+// A file that lies in a folder of many agencies goes by its name alone, too.
+func TestDeliverShared(t *testing.T) {
+	r := open(t)
+	response, body := r.send(t, request{path: "/v1/deliveries/tax/tax.csv", token: "hb_operator", body: file})
+	if response.StatusCode != http.StatusCreated {
+		t.Fatalf("answer %d: %s", response.StatusCode, body)
+	}
+	if u := r.uploads[0]; u.Agency != "tax" || u.Name != "entities/tax.csv" {
+		t.Errorf("the hub got %s of %s", u.Name, u.Agency)
+	}
+}
+
 // Every way in which a delivery is refused has its status, its code and, where it helps, the names that
 // would have been right.
 func TestRefused(t *testing.T) {
-	agencies := []string{"civil", "discipline", "finance", "hr", "social", "staffing"}
+	agencies := []string{"civil", "commerce", "discipline", "finance", "hall", "hr", "quality", "social", "staffing", "statistics", "tax"}
 	files := []string{"payroll-YYYYMM.csv", "control_numbers.csv"}
 	for _, test := range []struct {
 		name    string
@@ -96,7 +108,7 @@ func TestRefused(t *testing.T) {
 		{name: "tokens can't be looked up", request: request{token: "hb_broken"}, status: 500, code: "internal"},
 		{name: "foreign agency", request: request{token: "hb_hr"}, status: 403, code: "forbidden"},
 		{name: "an officer", request: request{token: "hb_officer"}, status: 403, code: "forbidden"},
-		{name: "unknown agency", request: request{path: "/v1/deliveries/tax/x.csv"}, status: 404, code: "unknown_agency", known: agencies},
+		{name: "unknown agency", request: request{path: "/v1/deliveries/customs/x.csv"}, status: 404, code: "unknown_agency", known: agencies},
 		{name: "unknown file", request: request{path: "/v1/deliveries/finance/payroll.csv"}, status: 404, code: "unknown_file", known: files},
 		{name: "a month that is none", request: request{path: "/v1/deliveries/finance/payroll-202613.csv"}, status: 404, code: "unknown_file", known: files},
 		{name: "another agency's file name", request: request{path: "/v1/deliveries/finance/deaths.csv"}, status: 404, code: "unknown_file", known: files},

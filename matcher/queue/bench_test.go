@@ -16,7 +16,7 @@ func BenchmarkRule(b *testing.B) {
 	const n = 10_000
 	rulings := make([]queue.Ruling, n)
 	for i := range rulings {
-		rulings[i] = queue.Ruling{Present: true, Cause: 1, Finding: finding(i)}
+		rulings[i] = ruling(finding(i), true, 1)
 	}
 	gone := append([]queue.Ruling{}, rulings...)
 	for i := range gone {
@@ -45,7 +45,7 @@ func BenchmarkList(b *testing.B) {
 	for first := 0; first < 100_000; first += 10_000 {
 		var rulings []queue.Ruling
 		for i := range 10_000 {
-			rulings = append(rulings, queue.Ruling{Present: true, Cause: 1, Finding: finding(first + i)})
+			rulings = append(rulings, ruling(finding(first+i), true, 1))
 		}
 		must(b, o.queue.Rule(b.Context(), rulings, nil))
 	}

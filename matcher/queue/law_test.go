@@ -51,9 +51,9 @@ func drawRulings(t *rapid.T) (rulings []queue.Ruling) {
 		if rapid.Bool().Draw(t, "on other rows") {
 			f.Evidence = []state.Ref{state.Ref(i)}
 		}
-		rulings = append(rulings, queue.Ruling{
-			Finding: f, Present: rapid.Bool().Draw(t, "present"), Provisional: rapid.IntRange(0, 3).Draw(t, "provisional") == 0, Cause: 7,
-		})
+		r := ruling(f, rapid.Bool().Draw(t, "present"), 7)
+		r.Provisional = rapid.IntRange(0, 3).Draw(t, "provisional") == 0
+		rulings = append(rulings, r)
 	}
 	return rulings
 }
@@ -115,7 +115,7 @@ func (o *office) everything(t interface{ Fatal(...any) }) (b book) {
 }
 
 func (o *office) clear(t interface{ Fatal(...any) }) {
-	_, err := o.db.Exec(`DELETE FROM cases; DELETE FROM events; DELETE FROM outbox; DELETE FROM judged`)
+	_, err := o.db.Exec(`DELETE FROM cases; DELETE FROM events; DELETE FROM outbox; DELETE FROM judged; DELETE FROM links`)
 	must(t, err)
 }
 
@@ -131,7 +131,7 @@ func TestOneKeyTwiceInACall(t *testing.T) {
 	f := finding(0)
 	var rulings []queue.Ruling
 	for i, present := range []bool{true, false, true} {
-		rulings = append(rulings, queue.Ruling{Finding: f, Present: present, Cause: int64(i + 1)})
+		rulings = append(rulings, ruling(f, present, int64(i+1)))
 	}
 	must(t, o.queue.Rule(t.Context(), rulings, nil))
 	const story = `opened -> open, delivery 1

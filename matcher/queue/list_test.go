@@ -58,7 +58,7 @@ func TestLists(t *testing.T) {
 		{"rule", queue.Filter{Code: "DUAL_PAY"}, func(c *queue.Case) bool { return c.Key.Code == "DUAL_PAY" }},
 		{"severity", queue.Filter{Severity: "critical"}, func(c *queue.Case) bool { return c.Severity == "critical" }},
 		{"no severity", queue.Filter{Severity: "dire"}, func(*queue.Case) bool { return false }},
-		{"agency", queue.Filter{Agency: "finance"}, func(c *queue.Case) bool { return c.Agency == "finance" }},
+		{"agency", queue.Filter{Agency: "finance"}, func(c *queue.Case) bool { return c.Agency() == "finance" }},
 		{"month", queue.Filter{Month: 202603}, func(c *queue.Case) bool { return c.Key.Month == 202603 }},
 		{"mine", queue.Filter{Officer: "Li"}, func(c *queue.Case) bool { return c.Officer == "Li" }},
 		{"mine of a rule", queue.Filter{Officer: "Li", Code: "ABSENT_PAID", States: []queue.State{queue.Decided}}, func(c *queue.Case) bool {
@@ -97,6 +97,63 @@ func TestLists(t *testing.T) {
 				t.Errorf("counts differ (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A case of several agencies is found and counted under each, and is one in all.
+func TestListsOfEntities(t *testing.T) {
+	clock := morning
+	o, ctx := register(t, &clock), t.Context()
+	var all []queue.Ruling
+	for i := range 30 {
+		r := conflict(i)
+		switch i % 3 {
+		case 1:
+			r = settledFor(r)
+		case 2:
+			r = review(i)
+			r.Title = "青川县财政局"
+		}
+		all = append(all, r)
+	}
+	all = append(all, ruling(finding(0), true, 1))
+	must(t, o.queue.Rule(ctx, all, nil))
+	for _, test := range []struct {
+		name   string
+		filter queue.Filter
+		want   int
+		counts map[string][2]int64 // by agency: cases, and those whose main agency it is
+	}{
+		{"all", queue.Filter{}, 31, map[string][2]int64{"tax": {30, 30}, "statistics": {10, 0}, "finance": {1, 1}}},
+		{"an agency", queue.Filter{Agency: "tax"}, 30, map[string][2]int64{"tax": {30, 30}, "statistics": {10, 0}}},
+		{"an agency that is never the main one", queue.Filter{Agency: "statistics"}, 10, map[string][2]int64{"tax": {10, 10}, "statistics": {10, 0}}},
+		{"half the name of an agency", queue.Filter{Agency: "stat"}, 0, map[string][2]int64{}},
+		{"a part of a name", queue.Filter{Unit: "第1足球"}, 1, map[string][2]int64{"tax": {1, 1}}},
+		{"a name as long as a code", queue.Filter{Unit: "青川县财政局"}, 10, map[string][2]int64{"tax": {10, 10}}},
+		{"a code", queue.Filter{Unit: "521397210000000003"}, 1, map[string][2]int64{"tax": {1, 1}, "statistics": {1, 0}}},
+		{"a part of a code", queue.Filter{Unit: "000003"}, 1, map[string][2]int64{"tax": {1, 1}, "statistics": {1, 0}}},
+		{"a code of no form", queue.Filter{Unit: "tax:1397:2"}, 5, map[string][2]int64{"tax": {5, 5}}}, // and of 20, 23, 26, 29
+		{"an entity", queue.Filter{Entity: "E00000002"}, 1, map[string][2]int64{"tax": {1, 1}}},
+		{"no entity", queue.Filter{Entity: "E00000099"}, 0, map[string][2]int64{}},
+	} {
+		for _, size := range []int{3, 100} {
+			if got := o.list(t, test.filter, size); len(got) != test.want {
+				t.Errorf("%s: %d cases in pages of %d, want %d", test.name, len(got), size, test.want)
+			}
+		}
+		counts, err := o.queue.Counts(ctx, test.filter)
+		must(t, err)
+		got := map[string][2]int64{}
+		for _, n := range counts {
+			sum := got[n.Agency]
+			got[n.Agency] = [2]int64{sum[0] + n.Cases, sum[1] + n.Main}
+			if !n.Oldest.Equal(morning) {
+				t.Errorf("%s: the oldest of %s is of %s", test.name, n.Agency, n.Oldest)
+			}
+		}
+		if diff := cmp.Diff(test.counts, got); diff != "" {
+			t.Errorf("%s: counts differ (-want +got):\n%s", test.name, diff)
+		}
 	}
 }
 

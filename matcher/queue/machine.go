@@ -1,24 +1,24 @@
 package queue
 
 import (
-	"cmp"
+	"strings"
 	"time"
 
-	"hebian/matcher"
 	"hebian/schemas"
 )
 
-// Move is one thing that happens to a case: a Ruled, Claim, Release, Lapse, Decide or Relayed.
+// Move is one thing that happens to a case: a Ruling, Claim, Release, Lapse, Decide, Relayed, Expire, Escalate or Revoke.
 type Move interface {
 	next(c Case, at time.Time) (Effects, error)
 }
 
 // Effects is what a move does. Without events nothing about the case is worth a line; without Changed there is nothing to keep.
 type Effects struct {
-	Case       Case
-	Changed    bool
-	Events     []Event
-	Correction *schemas.Correction // for the outbox
+	Case        Case
+	Changed     bool
+	Events      []Event
+	Corrections []schemas.Correction // for the outbox
+	Link        *LinkDecision
 }
 
 // Next says what a move does to a case. It is pure: the same case, move and time give the same effects, and nothing is kept.
@@ -33,80 +33,6 @@ func (c Case) changed(at time.Time, e Event) Effects {
 	c.Updated = at
 	e.Case, e.N, e.At, e.State = c.ID, c.Events, at, c.State
 	return Effects{Case: c, Changed: true, Events: []Event{e}}
-}
-
-// Ruled is a ruling of the matcher, with the severity of its rule and the agency that its corrections go to.
-type Ruled struct {
-	Ruling
-	Severity string
-	Agency   string
-}
-
-func (m Ruled) next(c Case, at time.Time) (Effects, error) {
-	switch {
-	case !m.Present && m.Provisional:
-		return Effects{Case: c}, nil // held back: the row that brings the finding again may be on its way
-	case !m.Present:
-		return m.gone(c, at), nil
-	case c.ID == "":
-		return m.open(at), nil
-	case !c.Present && m.Provisional:
-		return Effects{Case: c}, nil // held back: the row that takes the finding away again may be on its way
-	}
-	return m.stands(c, at), nil
-}
-
-// open makes a case of a finding that has none.
-func (m Ruled) open(at time.Time) Effects {
-	if m.Provisional || m.Severity == info {
-		return Effects{}
-	}
-	key := matcher.KeyOf(&m.Finding)
-	c := Case{
-		ID: CaseID(key), Key: key, State: Open, Present: true, Grounds: groundsOf(&m.Finding),
-		Severity: m.Severity, Agency: m.Agency, Opened: at,
-	}
-	return c.changed(at, Event{Kind: EventOpened, Delivery: m.Cause})
-}
-
-// stands takes a case on whose finding stands.
-func (m Ruled) stands(c Case, at time.Time) Effects {
-	relapse := !c.Present
-	moved := c.Provisional != m.Provisional || c.Severity != m.Severity || c.Agency != m.Agency
-	c.Present, c.Provisional, c.Severity, c.Agency = true, m.Provisional, m.Severity, m.Agency
-	grounds := groundsOf(&m.Finding)
-	refreshed := !c.Grounds.same(&grounds)
-	if refreshed {
-		c.Grounds = grounds
-	}
-	switch {
-	case relapse:
-		c.State, c.Relapses = Open, c.Relapses+1
-		c.Officer, c.Lease, c.Outcome, c.Reason, c.To = "", time.Time{}, "", "", ""
-		return c.changed(at, Event{Kind: EventReopened, Delivery: m.Cause})
-	case refreshed:
-		return c.changed(at, Event{Kind: EventRefreshed, Delivery: m.Cause})
-	}
-	return Effects{Case: c, Changed: moved}
-}
-
-// gone takes a case on whose finding is gone for good.
-func (m Ruled) gone(c Case, at time.Time) Effects {
-	if !c.Present { // no case, or one that knows
-		return Effects{Case: c}
-	}
-	c.Present, c.Provisional = false, false
-	e := Event{Delivery: m.Cause, Officer: c.Officer, Outcome: c.Outcome}
-	switch c.State {
-	case Open, Claimed:
-		c.State, c.Officer, c.Lease, c.Outcome = Explained, "", time.Time{}, OutcomeExplained
-		e = Event{Kind: EventExplained, Delivery: m.Cause, Outcome: OutcomeExplained}
-	case Decided, Sent:
-		c.State, e.Kind = Settled, EventSettled
-	default: // explained by an officer: it stays so, and a relapse will open it again
-		e.Kind = EventGone
-	}
-	return c.changed(at, e)
 }
 
 // Claim is an officer taking a case.
@@ -153,11 +79,13 @@ func (Lapse) next(c Case, at time.Time) (Effects, error) {
 	return c.changed(at, Event{Kind: EventLapsed, Officer: officer}), nil
 }
 
-// Decide is an officer's decision. The decision is one that check let through; rows are what the finding stands on.
+// Decide is an officer's decision. It is one that fits the case; rows are what the finding stands on, due is the day that the
+// corrections name, 0 for none.
 type Decide struct {
 	Officer  string
 	Decision Decision
 	Rows     []schemas.CitedRow
+	Due      schemas.Date
 }
 
 func (m Decide) next(c Case, at time.Time) (Effects, error) {
@@ -165,44 +93,85 @@ func (m Decide) next(c Case, at time.Time) (Effects, error) {
 		return Effects{}, ErrNotHeld
 	}
 	c.State, c.Lease = Decided, time.Time{}
-	c.Outcome, c.Reason, c.To = m.Decision.Outcome, m.Decision.Reason, ""
+	c.Outcome, c.Reason, c.To = m.Decision.Outcome, m.Decision.Reason, strings.Join(m.Decision.asks(&c), " ")
 	c.Decisions++
-	e := Event{Kind: EventDecided, Officer: m.Officer, Outcome: c.Outcome, Reason: c.Reason}
-	if !c.Outcome.Corrects() {
-		c.State = Explained
-		return c.changed(at, e), nil
+	e := Event{Kind: EventDecided, Officer: m.Officer, Outcome: c.Outcome, Reason: c.Reason, To: c.To}
+	if c.Outcome.Corrects() {
+		if c.Outcome == OutcomeDisputed {
+			c.Right = m.Decision.Right
+		}
+		corrections := c.corrections(&m, at)
+		e.Correction = idsOf(corrections)
+		effects := c.changed(at, e)
+		effects.Corrections = corrections
+		return effects, nil
 	}
-	c.To = cmp.Or(m.Decision.To, c.Agency)
-	correction := c.correction(at, m.Rows)
-	e.To, e.Correction = c.To, correction.ID
+	c.State = Explained
+	if c.Outcome == OutcomeAccepted {
+		c.Until = m.Decision.Until
+	}
 	effects := c.changed(at, e)
-	effects.Correction = correction
+	if c.Outcome.links() {
+		effects.Link = c.link(&m, at)
+	}
 	return effects, nil
 }
 
-// correction is what the case's last decision asks of an agency.
-func (c *Case) correction(at time.Time, rows []schemas.CitedRow) *schemas.Correction {
-	correction := &schemas.Correction{
-		Case: c.ID, ID: correctionID(c.ID, c.Decisions).String(), Agency: c.To, Outcome: string(c.Outcome), Reason: c.Reason,
-		Code: c.Key.Code, Person: c.Key.Person, Unit: c.Key.Unit, Detail: c.Key.Detail,
-		Decided: at.UTC().Format(time.RFC3339), Rows: append([]schemas.CitedRow{}, rows...), // never null in JSON
-	}
-	if c.Key.Month != 0 {
-		correction.Month = &c.Key.Month
-	}
-	return correction
-}
-
-// Relayed is the agency having the correction of a decision.
+// Relayed is an agency having a correction of a decision, or a reminder.
 type Relayed struct {
 	Decision   int // which of the case's
 	Correction string
 	To         string
+	Reminder   bool
+	Left       int          // further corrections of that decision that were not sent
+	Due        schemas.Date // by which agencies should answer what is sent now; 0: no day is set
 }
 
 func (m Relayed) next(c Case, at time.Time) (Effects, error) {
-	if c.State == Decided && c.Decisions == m.Decision { // else the case went on meanwhile
-		c.State = Sent
+	e := Event{Kind: EventSent, To: m.To, Correction: m.Correction}
+	switch {
+	case m.Reminder:
+		e.Kind = EventReminded
+	case c.State == Decided && c.Decisions == m.Decision && m.Left == 0: // else the case went on meanwhile, or waits for others
+		c.State, c.Due = Sent, m.Due
 	}
-	return c.changed(at, Event{Kind: EventSent, To: m.To, Correction: m.Correction}), nil
+	return c.changed(at, e), nil
+}
+
+// Expire is the time being over for which a difference was accepted.
+type Expire struct{}
+
+func (Expire) next(c Case, at time.Time) (Effects, error) {
+	if c.State != Explained || c.Until == 0 || schemas.DateOf(at) <= c.Until {
+		return Effects{Case: c}, nil
+	}
+	c.reopen()
+	return c.changed(at, Event{Kind: EventExpired}), nil
+}
+
+// Escalate is the day having passed by which agencies should have answered. Asked are the corrections that they have.
+type Escalate struct{ Asked []schemas.Correction }
+
+func (m Escalate) next(c Case, at time.Time) (Effects, error) {
+	if c.State != Sent || c.Due == 0 || c.Escalated || schemas.DateOf(at) <= c.Due {
+		return Effects{Case: c}, nil
+	}
+	c.Escalated = true
+	effects := c.changed(at, Event{Kind: EventEscalated, Officer: c.Officer, To: c.To})
+	effects.Corrections = c.reminders(m.Asked)
+	return effects, nil
+}
+
+// Revoke is an officer taking the case's last link decision back.
+type Revoke struct{ Officer, Reason string }
+
+func (m Revoke) next(c Case, at time.Time) (Effects, error) {
+	if c.State == Explained && c.Outcome.links() {
+		if c.Present {
+			c.reopen()
+		} else { // as far as anybody knows the finding went by itself; if it comes back, the case opens again
+			c.Officer, c.Outcome, c.Reason = "", OutcomeExplained, ""
+		}
+	}
+	return c.changed(at, Event{Kind: EventRevoked, Officer: m.Officer, Reason: m.Reason}), nil
 }

@@ -168,12 +168,15 @@ func moves() []namedMove {
 	other := f
 	other.Evidence = append([]state.Ref{1}, f.Evidence[1:]...)
 	ruled := func(f matcher.Finding, present, provisional bool) queue.Move {
-		return queue.Ruled{Ruling: queue.Ruling{Finding: f, Present: present, Provisional: provisional, Cause: 7}, Severity: "high", Agency: "finance"}
+		r := ruling(f, present, 7)
+		r.Provisional, r.Severity, r.Agencies = provisional, "high", []string{"finance"}
+		return r
 	}
 	decide := func(officer string, o queue.Outcome, to string) queue.Move {
 		return queue.Decide{Officer: officer, Decision: queue.Decision{Outcome: o, Reason: "looked at the file", To: to}}
 	}
-	note := queue.Ruled{Ruling: queue.Ruling{Finding: f, Present: true}, Severity: "info", Agency: "finance"}
+	note := ruling(f, true, 0)
+	note.Severity, note.Agencies = "info", []string{"finance"}
 	return []namedMove{
 		{"the finding stands", ruled(f, true, false), ""},
 		{"it stands on other rows", ruled(other, true, false), ""},
@@ -234,7 +237,7 @@ func startingCases(t *testing.T) []namedCase {
 
 // outcome says in a line what a move does; ok is false where nobody can make it.
 func outcome(m queue.Move, c queue.Case) (line string, ok bool) {
-	if _, ruled := m.(queue.Ruled); !ruled && c.ID == "" {
+	if _, ruled := m.(queue.Ruling); !ruled && c.ID == "" {
 		return "", false
 	}
 	e, err := queue.Next(c, m, morning)
@@ -247,6 +250,8 @@ func outcome(m queue.Move, c queue.Case) (line string, ok bool) {
 		return fmt.Sprintf("no: it is %s", wrong.State), true
 	case errors.Is(err, queue.ErrNotHeld):
 		return "no: not held", true
+	case err != nil:
+		return "no: " + err.Error(), true
 	case e.Case.ID == "":
 		return "no case", true
 	}
@@ -254,8 +259,8 @@ func outcome(m queue.Move, c queue.Case) (line string, ok bool) {
 	for _, event := range e.Events {
 		line += ": " + string(event.Kind)
 	}
-	if e.Correction != nil {
-		line += ", correction to " + e.Correction.Agency
+	for _, correction := range e.Corrections {
+		line += ", correction to " + correction.Agency
 	}
 	return line, true
 }
@@ -276,8 +281,9 @@ func TestRelapse(t *testing.T) {
 		if name == "the finding stands" && (e.Case.Officer != "" || e.Case.Reason != "" || e.Case.To != "" || e.Case.Outcome != "") {
 			t.Errorf("opened, the case still holds a decision: %+v", e.Case)
 		}
-		if c = e.Case; e.Correction != nil {
-			corrections = append(corrections, e.Correction.ID)
+		c = e.Case
+		for _, correction := range e.Corrections {
+			corrections = append(corrections, correction.ID)
 		}
 	}
 	if c.Decisions != 2 || c.Relapses != 1 || c.Events != 7 {
@@ -297,5 +303,9 @@ func TestCaseID(t *testing.T) {
 	moved := matcher.Key{Code: "PAID_NO_SLOT", Person: "139721199001010014", Unit: "12139721", Month: 202609, Detail: "A"}
 	if queue.CaseID(moved) == queue.CaseID(key) {
 		t.Error("a letter that moves from one part of the key to another makes no difference")
+	}
+	entity := matcher.Key{Code: "ENTITY_CONFLICT", Entity: "E00000042", Detail: "address"}
+	if got, want := queue.CaseID(entity), "6dbeda9e603de209"; got != want {
+		t.Errorf("CaseID = %s, want %s", got, want)
 	}
 }

@@ -32,7 +32,7 @@ func (q *Queue) Sent(ctx context.Context, ids []string) error {
 	err := q.store.Write(ctx, func(tx Tx) error {
 		at := q.now()
 		for _, id := range ids {
-			if err := sent(tx, id, at); err != nil {
+			if err := q.sent(tx, id, at); err != nil {
 				return err
 			}
 		}
@@ -44,7 +44,7 @@ func (q *Queue) Sent(ctx context.Context, ids []string) error {
 	return nil
 }
 
-func sent(tx Tx, id string, at time.Time) error {
+func (q *Queue) sent(tx Tx, id string, at time.Time) error {
 	caseID, relayed, first, err := tx.Relayed(id, at)
 	if err != nil || !first {
 		return err
@@ -53,6 +53,7 @@ func sent(tx Tx, id string, at time.Time) error {
 	if err != nil {
 		return err
 	}
+	relayed.Due = q.deadline(at)
 	e, err := Next(c, relayed, at)
 	if err != nil {
 		return err

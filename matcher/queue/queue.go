@@ -9,11 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"hebian/hub"
-	"hebian/matcher"
+	"hebian/matcher/entity"
 	"hebian/matcher/rules"
 	"hebian/matcher/state"
 	"hebian/schemas"
@@ -26,13 +25,18 @@ const (
 	MaxPage        = 500              // cases of a list: more than anybody reads
 	MaxEvents      = 1000             // of a case's history that are shown, the newest
 
+	MaxAcceptMonths = 36 // for which a difference may be accepted
+
 	presentPage = 1000 // cases that Unsettled reads at a time
-	lapsePage   = 1000 // leases that one Lapse ends
+	lapsePage   = 1000 // cases of a kind that one Lapse takes on
 	citeTries   = 3    // of a decision, should the grounds change under it
 )
 
 // Cite finds the file and line of rows in the log.
 type Cite func(ctx context.Context, refs []state.Ref) ([]schemas.CitedRow, error)
+
+// Deadline gives the day by which agencies should have answered what is sent at a time.
+type Deadline func(sent time.Time) schemas.Date
 
 // Queue is all cases.
 type Queue struct {
@@ -41,31 +45,42 @@ type Queue struct {
 	texts    map[string]rules.Text
 	cite     Cite
 	now      hub.Clock
+	deadline Deadline
 }
 
-// New gives the queue in a store. Corrections may go to the agencies named.
-func New(store Store, agencies []string, cite Cite, now hub.Clock) (*Queue, error) {
-	all, err := rules.Texts()
+// New gives the queue in a store. Corrections may go to the agencies named. Without a deadline no day is set for their answers.
+func New(store Store, agencies []string, cite Cite, now hub.Clock, deadline Deadline) (*Queue, error) {
+	all, err := Texts()
 	if err != nil {
 		return nil, err
 	}
-	q := &Queue{store: store, agencies: slices.Sorted(slices.Values(agencies)), texts: map[string]rules.Text{}, cite: cite, now: now}
+	if deadline == nil {
+		deadline = func(time.Time) schemas.Date { return 0 }
+	}
+	q := &Queue{
+		store: store, agencies: slices.Sorted(slices.Values(agencies)), texts: map[string]rules.Text{}, cite: cite, now: now, deadline: deadline,
+	}
 	for _, text := range all {
 		q.texts[text.Code] = text
 	}
 	return q, nil
 }
 
+// Texts gives the words for the code of every finding that can have a case, in the order of a case list.
+func Texts() ([]rules.Text, error) {
+	people, err := rules.Texts()
+	if err != nil {
+		return nil, err
+	}
+	entities, err := entity.Texts()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(people, entities), nil
+}
+
 // Agencies lists where corrections may go.
 func (q *Queue) Agencies() []string { return slices.Clone(q.agencies) }
-
-// Ruling is what the matcher says of one finding: that it stands, or that it does not.
-type Ruling struct {
-	Finding     matcher.Finding // of one that is gone, its key is enough
-	Present     bool
-	Provisional bool  // a source that the rule needs is not complete: nothing opens and nothing closes
-	Cause       int64 // the delivery that brought it about; 0: time, or a source that became complete
-}
 
 // Judged says that a delivery was folded: the rows of a subject that it brought, less those it took back.
 type Judged struct {
@@ -84,7 +99,7 @@ func (q *Queue) Rule(ctx context.Context, rulings []Ruling, judged []Judged) err
 	at := q.now()
 	ids := make([]string, len(rulings))
 	for i := range rulings {
-		ids[i] = CaseID(matcher.KeyOf(&rulings[i].Finding))
+		ids[i] = CaseID(rulings[i].Key)
 	}
 	err := q.store.Write(ctx, func(tx Tx) error {
 		known, err := tx.Cases(ids)
@@ -108,31 +123,23 @@ func (q *Queue) Rule(ctx context.Context, rulings []Ruling, judged []Judged) err
 // rule applies one ruling to the cases known, and keeps what comes of it there for the next one on the same key.
 func (q *Queue) rule(known map[string]Case, id string, r *Ruling, at time.Time, effects *[]Effects) error {
 	c, found := known[id]
-	key := matcher.KeyOf(&r.Finding)
-	if found && c.Key != key {
-		return fmt.Errorf("two findings of rule %s share the case %s", key.Code, id)
+	if found && c.Key != r.Key {
+		return fmt.Errorf("two findings of rule %s share the case %s", r.Key.Code, id)
 	}
-	text, ok := q.texts[key.Code]
+	text, ok := q.texts[r.Key.Code]
 	if !ok {
-		return fmt.Errorf("no words for rule %s", key.Code)
+		return fmt.Errorf("no words for rule %s", r.Key.Code)
 	}
-	e, err := Next(c, Ruled{*r, text.Severity, agencyOf(key, &text)}, at)
+	if r.Key.Entity != "" && r.Key.Unit != "" {
+		return fmt.Errorf("a finding of rule %s is about a unit and a legal entity", r.Key.Code)
+	}
+	e, err := Next(c, r.complete(&text), at)
 	if err != nil || !e.Changed {
 		return err
 	}
 	known[id] = e.Case
 	*effects = append(*effects, e)
 	return nil
-}
-
-// agencyOf is where the corrections of a finding go: to the agency that the words of its rule name, or to that of the file that the
-// finding names.
-func agencyOf(key matcher.Key, text *rules.Text) string {
-	if text.Agency != "" {
-		return text.Agency
-	}
-	agency, _, _ := strings.Cut(key.Detail, "/")
-	return agency
 }
 
 // Unsettled calls fn for every case whose finding stands, as far as the queue knows: those that a ruling could close.
@@ -233,32 +240,73 @@ func find(tx Tx, id string) (Case, error) {
 	return c, nil
 }
 
-// Lapse opens the cases again whose lease has run out, and says how many.
-func (q *Queue) Lapse(ctx context.Context) (int, error) {
-	var effects []Effects
-	err := q.store.Write(ctx, func(tx Tx) error {
-		at := q.now()
-		ids, err := tx.Lapsed(at, lapsePage)
-		if err != nil {
-			return err
-		}
-		known, err := tx.Cases(ids)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			e, err := Next(known[id], Lapse{}, at)
-			if err != nil {
+// Lapse does what time does to cases, and says to how many: those whose lease has run out are open again; those sent whose day
+// has passed are escalated, and their agencies reminded; differences accepted up to a day are open again after it.
+func (q *Queue) Lapse(ctx context.Context) (lapsed int, err error) {
+	for _, end := range []func(tx Tx, at time.Time) ([]Effects, error){endLeases, escalate, expire} {
+		var effects []Effects
+		failed := q.store.Write(ctx, func(tx Tx) (err error) {
+			if effects, err = end(tx, q.now()); err != nil {
 				return err
 			}
-			effects = append(effects, e)
+			return tx.Save(effects)
+		})
+		if failed != nil { // what time does to the other cases does not wait for it
+			err = errors.Join(err, fmt.Errorf("end leases and terms: %w", failed))
+			continue
 		}
-		return tx.Save(effects)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("end leases: %w", err)
+		lapsed += len(effects)
 	}
-	return len(effects), nil
+	return lapsed, err
+}
+
+func endLeases(tx Tx, at time.Time) ([]Effects, error) {
+	ids, err := tx.Lapsed(at, lapsePage)
+	if err != nil {
+		return nil, err
+	}
+	return moveAll(tx, ids, at, func(*Case) (Move, error) { return Lapse{}, nil })
+}
+
+func escalate(tx Tx, at time.Time) ([]Effects, error) {
+	ids, err := tx.Overdue(schemas.DateOf(at), lapsePage)
+	if err != nil {
+		return nil, err
+	}
+	return moveAll(tx, ids, at, func(c *Case) (Move, error) {
+		asked, err := tx.Asked(c.ID, c.Decisions)
+		return Escalate{asked}, err
+	})
+}
+
+func expire(tx Tx, at time.Time) ([]Effects, error) {
+	ids, err := tx.Expired(schemas.DateOf(at), lapsePage)
+	if err != nil {
+		return nil, err
+	}
+	return moveAll(tx, ids, at, func(*Case) (Move, error) { return Expire{}, nil })
+}
+
+// moveAll makes a move with each of some cases.
+func moveAll(tx Tx, ids []string, at time.Time, move func(*Case) (Move, error)) ([]Effects, error) {
+	known, err := tx.Cases(ids)
+	if err != nil {
+		return nil, err
+	}
+	var effects []Effects
+	for _, id := range ids {
+		c := known[id]
+		m, err := move(&c)
+		if err != nil {
+			return nil, err
+		}
+		e, err := Next(c, m, at)
+		if err != nil {
+			return nil, err
+		}
+		effects = append(effects, e)
+	}
+	return effects, nil
 }
 
 // JudgedDeliveries lists the deliveries that Rule was told of as folded.

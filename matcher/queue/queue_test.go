@@ -35,6 +35,10 @@ func open(t testing.TB) *office {
 }
 
 func openAt(t testing.TB, now func() time.Time) *office {
+	return openWith(t, now, nil, "staffing", "finance", "hr", "social")
+}
+
+func openWith(t testing.TB, now func() time.Time, deadline queue.Deadline, agencies ...string) *office {
 	t.Helper()
 	ctx := context.Background()
 	o := &office{}
@@ -50,7 +54,7 @@ func openAt(t testing.TB, now func() time.Time) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.queue, err = queue.New(store, []string{"staffing", "finance", "hr", "social"}, cite, now); err != nil {
+	if o.queue, err = queue.New(store, agencies, cite, now, deadline); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -69,11 +73,15 @@ func (o *office) rule(t testing.TB, delivery int64, present bool, findings ...ma
 	t.Helper()
 	var rulings []queue.Ruling
 	for _, f := range findings {
-		rulings = append(rulings, queue.Ruling{Finding: f, Present: present, Cause: delivery})
+		rulings = append(rulings, ruling(f, present, delivery))
 	}
 	if err := o.queue.Rule(context.Background(), rulings, nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func ruling(f matcher.Finding, present bool, delivery int64) queue.Ruling {
+	return queue.Ruling{Key: matcher.KeyOf(&f), Grounds: queue.GroundsOf(&f), Present: present, Cause: delivery}
 }
 
 func idOf(f matcher.Finding) string { return queue.CaseID(matcher.KeyOf(&f)) }
@@ -167,7 +175,8 @@ func TestCaseIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := queue.Case{
-		ID: id, Key: matcher.KeyOf(&f), State: queue.Open, Present: true, Severity: "high", Agency: "finance", Opened: morning, Updated: morning, Events: 1,
+		ID: id, Key: matcher.KeyOf(&f), State: queue.Open, Present: true, Severity: "high", Agencies: []string{"finance"}, Unit: string(f.Unit),
+		Opened: morning, Updated: morning, Events: 1,
 		Grounds: queue.Grounds{Version: f.Version, Parameters: f.Parameters, AsOf: f.AsOf, Evidence: f.Evidence, Rows: f.Rows},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -178,15 +187,16 @@ func TestCaseIsKept(t *testing.T) {
 // Provisional findings and those worth a note only open nothing; a number that gives no person goes to the agency of its file.
 func TestWhatOpens(t *testing.T) {
 	o := open(t)
-	provisional := queue.Ruling{Finding: finding(1), Present: true, Provisional: true}
-	note := queue.Ruling{Finding: matcher.Finding{Code: "PENDING_ENTRY", Person: "1", Unit: "2", Month: 202609}, Present: true}
-	bad := queue.Ruling{Finding: matcher.Finding{Code: "BAD_IDENTITY", Person: "1", Detail: "social/insurance.csv"}, Present: true}
+	provisional := ruling(finding(1), true, 0)
+	provisional.Provisional = true
+	note := ruling(matcher.Finding{Code: "PENDING_ENTRY", Person: "1", Unit: "2", Month: 202609}, true, 0)
+	bad := ruling(matcher.Finding{Code: "BAD_IDENTITY", Person: "1", Detail: "social/insurance.csv"}, true, 0)
 	if err := o.queue.Rule(t.Context(), []queue.Ruling{provisional, note, bad}, nil); err != nil {
 		t.Fatal(err)
 	}
 	var opened []string
 	if err := o.queue.Unsettled(t.Context(), func(c queue.Case) error {
-		opened = append(opened, c.Key.Code+" to "+c.Agency)
+		opened = append(opened, c.Key.Code+" to "+c.Agency())
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -194,7 +204,7 @@ func TestWhatOpens(t *testing.T) {
 	if diff := cmp.Diff([]string{"BAD_IDENTITY to social"}, opened); diff != "" {
 		t.Errorf("cases differ (-want +got):\n%s", diff)
 	}
-	if err := o.queue.Rule(t.Context(), []queue.Ruling{{Finding: matcher.Finding{Code: "NO_SUCH_RULE"}, Present: true}}, nil); err == nil {
+	if err := o.queue.Rule(t.Context(), []queue.Ruling{ruling(matcher.Finding{Code: "NO_SUCH_RULE"}, true, 0)}, nil); err == nil {
 		t.Error("a finding of no rule opened a case")
 	}
 }
@@ -285,7 +295,7 @@ func TestDecideOnNewGrounds(t *testing.T) {
 			o.rule(t, 2, true, newer)
 		}
 		return cite(ctx, refs)
-	}, func() time.Time { return morning })
+	}, func() time.Time { return morning }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,3 +184,28 @@ func (f *fuse) End(ctx context.Context, topic string, partition int) (int64, err
 func (f *fuse) Read(ctx context.Context, topic string, partition int, from int64, b *hub.Batch) error {
 	return f.office.log.Read(ctx, topic, partition, from, b)
 }
+
+// Several corrections of one decision, and their reminders, reach their agencies and the log, each once.
+func TestRelayOfSeveral(t *testing.T) {
+	clock := morning
+	o, out := register(t, &clock), folder{}
+	id := o.take(t, conflict(1), queue.Decision{Outcome: queue.OutcomeAuthority})
+	relay := hub.NewRelay(o.queue, o.log, out, 1)
+	drain := func(corrections int) {
+		t.Helper()
+		if sent, err := relay.Drain(t.Context()); err != nil || sent != corrections {
+			t.Fatalf("%d corrections were sent, %v; want %d", sent, err, corrections)
+		}
+	}
+	drain(3)
+	clock = clock.Add(8 * days)
+	o.lapse(t, 1)
+	drain(3)
+	drain(0)
+	if diff := cmp.Diff(o.logged(t), map[string]schemas.Correction(out)); diff != "" || len(out) != 6 {
+		t.Errorf("%d corrections are with their agency, want 6; log (-) and folder (+):\n%s", len(out), diff)
+	}
+	if c, _, err := o.queue.Get(t.Context(), id); err != nil || c.State != queue.Sent || !c.Escalated {
+		t.Errorf("the case is %+v, %v", c, err)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"hebian/matcher/queue"
 	"hebian/matcher/rules"
 	"hebian/ops/access"
+	"hebian/schemas"
 	"hebian/schemas/ident"
 )
 
@@ -35,6 +36,16 @@ func (d *Desk) Register(on huma.API) {
 		map[int]string{http.StatusConflict: "taken: another officer holds it. not_open: there is nothing left to decide."}), d.apiClaim)
 	huma.Register(a, do("release-case", http.MethodPost, "/v1/cases/{id}/release", "Give a case back", map[int]string{http.StatusConflict: held}), d.apiRelease)
 	huma.Register(a, do("decide-case", http.MethodPost, "/v1/cases/{id}/decide", "Decide a case that the caller holds", map[int]string{http.StatusConflict: held}), d.apiDecide)
+	huma.Register(a, do("revoke-link", http.MethodPost, "/v1/cases/{id}/revoke", "Take back what was decided on a link",
+		map[int]string{http.StatusConflict: "no_link: there is no decision on a link that holds."}), d.apiRevoke)
+	if d.Entities == nil {
+		return
+	}
+	find := do("find-entities", http.MethodGet, "/v1/entities", "Find legal entities by code or name, the best match first", map[int]string{})
+	get := do("get-entity", http.MethodGet, "/v1/entities/{id}", "All that is known of a legal entity", map[int]string{http.StatusNotFound: "unknown_entity: there never was one of this ID."})
+	find.Tags, get.Tags = []string{"entities"}, []string{"entities"}
+	huma.Register(a, find, d.apiFind)
+	huma.Register(a, get, d.apiEntity)
 }
 
 // CaseRow is a case in a list. Identity numbers are masked.
@@ -47,17 +58,23 @@ type CaseRow struct {
 	Present     bool      `json:"present" doc:"The finding stands."`
 	Provisional bool      `json:"provisional" doc:"A source is not complete: nothing changes by itself."`
 	Person      string    `json:"person,omitempty" doc:"Identity number, masked."`
-	Unit        string    `json:"unit,omitempty"`
+	Unit        string    `json:"unit,omitempty" doc:"Code of a unit, or the one that a legal entity goes by."`
 	UnitName    string    `json:"unit_name,omitempty"`
 	Month       string    `json:"month,omitempty" example:"202609"`
 	Detail      string    `json:"detail,omitempty"`
-	Agency      string    `json:"agency" doc:"Where a correction goes unless the officer names another agency."`
+	Entity      string    `json:"entity,omitempty" doc:"ID of the legal entity that is judged." example:"E00000042"`
+	EntityName  string    `json:"entity_name,omitempty"`
+	Agency      string    `json:"agency" doc:"Where a correction goes unless the officer names another agency, or the sides say to whom."`
+	Agencies    []string  `json:"agencies" doc:"That hold the rows to put right, the main one first."`
 	Opened      time.Time `json:"opened"`
 	Updated     time.Time `json:"updated"`
 	Officer     string    `json:"officer,omitempty" doc:"Who holds the case, or decided it."`
 	Lease       time.Time `json:"lease,omitzero" doc:"Until when it is held."`
 	Outcome     string    `json:"outcome,omitempty" doc:"Of the last decision."`
 	Relapses    int       `json:"relapses"`
+	Due         string    `json:"due,omitempty" doc:"Day by which the agencies asked should have answered." example:"2026-10-30"`
+	Escalated   bool      `json:"escalated,omitempty" doc:"That day has passed."`
+	Until       string    `json:"until,omitempty" doc:"Last day on which an accepted difference is left alone."`
 }
 
 // CaseDetail is a case with everything that is known of it.
@@ -71,10 +88,26 @@ type CaseDetail struct {
 	AsOf       string           `json:"as_of"`
 	Parameters rules.Parameters `json:"parameters"`
 	Reason     string           `json:"reason,omitempty" doc:"Of the last decision."`
-	To         string           `json:"to,omitempty" doc:"Agency that the correction goes to."`
+	To         string           `json:"to,omitempty" doc:"Agencies that corrections go to, a blank between two."`
+	Right      string           `json:"right,omitempty" doc:"Agency whose value the officer found right, where it is not the authority's."`
+	Outcomes   []string         `json:"outcomes" doc:"That a decision on the case can have."`
+	Sides      []CaseSide       `json:"sides,omitempty" doc:"Of a finding about a legal entity: what each registration says."`
 	Rows       int              `json:"rows" doc:"How many rows the finding stands on; evidence names the first."`
 	Evidence   []EvidenceRow    `json:"evidence"`
 	History    []CaseEvent      `json:"history" doc:"Oldest first."`
+}
+
+// CaseSide is a registration in a finding about a legal entity.
+type CaseSide struct {
+	Agency    string   `json:"agency"`
+	Key       string   `json:"key" doc:"Of the registration, the agency's own."`
+	Value     string   `json:"value,omitempty" doc:"That it has in the field, or the code that is bad."`
+	Role      string   `json:"role" enum:"authority,differs,lag,candidate,member"`
+	Entity    string   `json:"entity,omitempty" doc:"Of a candidate: the legal entity that it belongs to."`
+	Candidate string   `json:"candidate,omitempty" doc:"Names the candidate in a decision."`
+	For       []string `json:"for,omitempty" doc:"Reasons for the link, as stable words." example:"[\"NAME_EQUAL\"]"`
+	Against   []string `json:"against,omitempty"`
+	Row       int      `json:"row" doc:"Its place in evidence; -1: its row is not there."`
 }
 
 // EvidenceRow is a row that a finding stands on.
@@ -173,8 +206,14 @@ func (d *Desk) apiGet(ctx context.Context, in *caseInput) (*caseOutput, error) {
 	text := d.texts[c.Key.Code]
 	out := CaseDetail{
 		CaseRow: d.row(&c), Sentence: text.EN, SentenceZH: text.ZH, Check: text.CheckEN, CheckZH: text.CheckZH, Version: c.Grounds.Version,
-		AsOf: c.Grounds.AsOf.String(), Parameters: c.Grounds.Parameters, Reason: maskText(c.Reason), To: c.To, Rows: c.Grounds.Rows,
-		Evidence: []EvidenceRow{}, History: []CaseEvent{},
+		AsOf: c.Grounds.AsOf.String(), Parameters: c.Grounds.Parameters, Reason: maskText(c.Reason), To: c.To, Right: c.Right, Rows: c.Grounds.Rows,
+		Outcomes: []string{}, Evidence: []EvidenceRow{}, History: []CaseEvent{},
+	}
+	for _, o := range offered(&c) {
+		out.Outcomes = append(out.Outcomes, string(o))
+	}
+	for i := range c.Grounds.Sides {
+		out.Sides = append(out.Sides, caseSide(&c.Grounds.Sides[i]))
 	}
 	for _, r := range rows {
 		out.Evidence = append(out.Evidence, evidenceRow(r))
@@ -191,8 +230,17 @@ func (d *Desk) apiGet(ctx context.Context, in *caseInput) (*caseOutput, error) {
 func (d *Desk) row(c *queue.Case) CaseRow {
 	r := CaseRow{
 		ID: c.ID, Code: c.Key.Code, Label: d.texts[c.Key.Code].Label, Severity: c.Severity, State: string(c.State), Present: c.Present, Provisional: c.Provisional,
-		Person: ident.Mask(string(c.Key.Person)), Unit: string(c.Key.Unit), Detail: maskText(c.Key.Detail), Agency: c.Agency,
+		Person: ident.Mask(string(c.Key.Person)), Unit: string(c.Key.Unit), Detail: maskText(c.Key.Detail), Agency: c.Agency(), Agencies: append([]string{}, c.Agencies...), Escalated: c.Escalated,
 		Opened: c.Opened, Updated: c.Updated, Officer: c.Officer, Lease: c.Lease, Outcome: string(c.Outcome), Relapses: c.Relapses,
+	}
+	if c.Key.Entity != "" {
+		r.Entity, r.EntityName, r.Unit = c.Key.Entity, maskText(c.Title), maskCode(c.Unit)
+	}
+	if c.Due != 0 {
+		r.Due = c.Due.String()
+	}
+	if c.Until != 0 {
+		r.Until = c.Until.String()
 	}
 	if c.Key.Month != 0 {
 		r.Month = c.Key.Month.String()
@@ -201,6 +249,14 @@ func (d *Desk) row(c *queue.Case) CaseRow {
 		r.UnitName = name
 	}
 	return r
+}
+
+func caseSide(s *queue.Side) CaseSide {
+	t := CaseSide{Agency: s.Agency, Key: maskCode(s.Key), Value: maskCode(s.Value), Role: string(s.Role), Entity: s.Entity, For: s.For, Against: s.Against, Row: s.Row}
+	if s.Role == queue.RoleCandidate {
+		t.Candidate = tokenOf(s)
+	}
+	return t
 }
 
 func evidenceRow(r evidence.Row) EvidenceRow {
@@ -222,15 +278,32 @@ func (d *Desk) apiRelease(ctx context.Context, in *caseInput) (*rowOutput, error
 type decideInput struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
-		Outcome string `json:"outcome" doc:"confirmed, explained, data_error or forwarded." maxLength:"16"`
+		Outcome string `json:"outcome" doc:"One of the case's outcomes." maxLength:"16"`
 		Reason  string `json:"reason" doc:"At most 2,000 characters." maxLength:"4000"`
 		To      string `json:"to,omitempty" doc:"Agency that the correction goes to; without it, the case's." maxLength:"64"`
+		Right   string `json:"right,omitempty" doc:"Of disputed: the agency whose value is right." maxLength:"64"`
+		Until   string `json:"until,omitempty" doc:"Of accepted: the last day on which the difference is left alone." example:"2027-06-30" maxLength:"10"`
+		With    string `json:"with,omitempty" doc:"Of same and different: candidate of one of the case's sides." maxLength:"64"`
 	} `nameHint:"Decision"`
 }
 
 func (d *Desk) apiDecide(ctx context.Context, in *decideInput) (*rowOutput, error) {
-	decision := queue.Decision{Outcome: queue.Outcome(in.Body.Outcome), Reason: in.Body.Reason, To: in.Body.To}
-	return d.apiAct(ctx, func(officer string) (queue.Case, error) { return d.Queue.Decide(ctx, in.ID, officer, decision) })
+	decision := queue.Decision{Outcome: queue.Outcome(in.Body.Outcome), Reason: in.Body.Reason, To: in.Body.To, Right: in.Body.Right}
+	decision.Until, _ = schemas.ParseDate(in.Body.Until) // what is no day is none, and missed by the queue
+	return d.apiAct(ctx, func(officer string) (queue.Case, error) {
+		return d.decideOn(ctx, in.ID, officer, decision, in.Body.With)
+	})
+}
+
+type revokeInput struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body struct {
+		Reason string `json:"reason" doc:"At most 2,000 characters." maxLength:"4000"`
+	} `nameHint:"Revocation"`
+}
+
+func (d *Desk) apiRevoke(ctx context.Context, in *revokeInput) (*rowOutput, error) {
+	return d.apiAct(ctx, func(officer string) (queue.Case, error) { return d.Queue.Revoke(ctx, in.ID, officer, in.Body.Reason) })
 }
 
 func (d *Desk) apiAct(ctx context.Context, do func(officer string) (queue.Case, error)) (*rowOutput, error) {
@@ -295,6 +368,10 @@ func (d *Desk) problemOf(err error) *Problem {
 		return problem(http.StatusConflict, "taken", "problem.taken", taken.By, taken.Until.In(d.Now().Location()).Format(timeFormat))
 	case errors.As(err, &state):
 		return problem(http.StatusConflict, "not_open", "problem.state", state.State)
+	case errors.Is(err, queue.ErrNoLink):
+		return problem(http.StatusConflict, "no_link", "problem.nolink")
+	case errors.Is(err, ErrNoEntity):
+		return problem(http.StatusNotFound, "unknown_entity", "problem.noentity")
 	case errors.Is(err, queue.ErrNotHeld):
 		return problem(http.StatusConflict, "not_held", "problem.notheld")
 	case errors.As(err, &decision):
@@ -312,7 +389,7 @@ func (d *Desk) problemOf(err error) *Problem {
 		return p
 	}
 	if !errors.Is(err, context.Canceled) { // whoever asked has gone
-		d.Report(fmt.Errorf("answer about cases: %w", err))
+		d.Report(fmt.Errorf("answer a program: %w", err))
 	}
 	if d.IsFull(err) {
 		return problem(http.StatusInsufficientStorage, "disk_full", "error.full")

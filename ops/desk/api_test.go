@@ -129,7 +129,7 @@ func TestAPICase(t *testing.T) {
 	}
 	want := desk.CaseRow{
 		ID: id, Code: "PAID_NO_SLOT", Label: "无编领薪", Severity: "high", State: "open", Present: true, Person: ident.Mask(string(idNumber(1))),
-		Unit: "12139721400000001A", UnitName: "青川县第一中学", Month: "202609", Agency: got.Agency, Opened: o.clock(), Updated: o.clock(),
+		Unit: "12139721400000001A", UnitName: "青川县第一中学", Month: "202609", Agency: got.Agency, Agencies: []string{"finance"}, Opened: o.clock(), Updated: o.clock(),
 	}
 	if diff := cmp.Diff(want, got.CaseRow); diff != "" || got.Agency == "" {
 		t.Errorf("the case differs (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"time"
 
 	"hebian/matcher/queue"
@@ -16,13 +17,16 @@ type card struct {
 	Rule         string
 	Severity     string
 	SeverityWord string
-	Unit         string // its name, else its code
+	Unit         string // its name, else its code; a legal entity's
 	UnitCode     string
+	Entity       string // its ID; empty where a person or a unit is judged
+	Agencies     string // that say something of the entity
 	Person       string // masked
 	Month        string
 	Detail       string
 	State        string
 	StateWord    string
+	Late         bool   // no answer came in time
 	Holder       string // who holds or decided it, and until when
 	Opened       string
 	Updated      string
@@ -37,9 +41,13 @@ func (d *Desk) card(v *visit, f filter, c *queue.Case) card {
 		ID: c.ID, Code: c.Key.Code, Rule: d.rule(v.Language, c.Key.Code),
 		Severity: c.Severity, SeverityWord: v.T("severity." + c.Severity),
 		Unit: d.unit(c.Key.Unit), UnitCode: string(c.Key.Unit), Person: ident.Mask(string(c.Key.Person)),
-		Month: v.month(c.Key.Month), Detail: v.detail(c.Key.Detail),
+		Month: v.month(c.Key.Month), Detail: v.detail(c.Key.Detail), Late: c.Escalated,
 		State: string(s.state), StateWord: v.T("state." + string(s.state)),
 		Opened: d.date(c.Opened), Updated: d.date(c.Updated), Link: f.page(c.ID, ""),
+	}
+	if t.Entity = c.Key.Entity; t.Entity != "" {
+		t.UnitCode, t.Agencies, t.Detail = maskCode(c.Unit), v.agencies(c.Agencies), v.entityDetail(c.Key.Code, c.Key.Detail)
+		t.Unit = cmp.Or(maskText(c.Title), t.UnitCode)
 	}
 	switch {
 	case s.mine:

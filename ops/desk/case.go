@@ -2,13 +2,16 @@ package desk
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"hebian/matcher/queue"
 	"hebian/matcher/rules"
 	"hebian/ops/access"
+	"hebian/schemas"
 )
 
 // casePage is a case with everything that is known of it.
@@ -28,10 +31,14 @@ type casePage struct {
 	Held       bool
 	Holding    string // who
 	Until      string // the lease
+	EntityLink string // page of the legal entity
+	Due        string // by when agencies should answer
 
 	Sources     []source
 	SourcesLost bool // they can't be read at this moment
 	Shown, Rows int  // of the rows that the finding stands on
+	Sides       []sideView
+	Review      *review
 
 	Decision *decisionView // the last one
 	History  []entry
@@ -40,25 +47,38 @@ type casePage struct {
 }
 
 // actions are the addresses of what can be done, each with the list it was found in.
-type actions struct{ List, Next, Claim, Release, Decide string }
+type actions struct{ List, Next, Claim, Release, Decide, Revoke string }
 
 // decisionView is what was decided.
-type decisionView struct{ Outcome, Reason, To, Officer string }
+type decisionView struct {
+	Outcome, Reason, To, Officer string
+
+	Right string // agency whose value is right
+	Until string // day to which a difference is left alone
+	With  string // registration that the one under review was linked to, or kept apart from
+	Links bool   // it can be taken back
+}
 
 // entry is a line of the history.
 type entry struct{ At, Text, Reason string }
 
 // decisionForm is the form as it was filled in, with what is wrong told at the field.
 type decisionForm struct {
-	Outcome      string
-	Reason       string
-	To           string
-	Outcomes     []choice
-	Agencies     []choice
-	OutcomeError string
-	ReasonError  string
-	ToError      string
-	MaxReason    int
+	Outcome    string
+	Reason     string
+	To         string
+	Right      string
+	Until      string
+	With       string
+	Outcomes   []choice
+	Agencies   []choice // that a correction may go to; none where the finding says to whom
+	Rights     []choice // agencies whose value may be right
+	Candidates []choice
+	First      string // day until which a difference may be accepted, and the last one
+	Last       string
+	MaxReason  int
+
+	OutcomeError, ReasonError, ToError, RightError, UntilError, WithError string
 }
 
 // open shows a case.
@@ -87,6 +107,9 @@ func (d *Desk) showCase(v *visit, status int, form decisionForm) {
 		p.SourcesLost = true
 	}
 	p.Sources, p.Shown = d.sources(v.Language, rows), len(rows)
+	if p.Review = d.reviewOf(v.r.Context(), v.Language, &c, rows); p.Review == nil {
+		p.Sides = v.sideViews(&c, rows)
+	}
 	d.show(v.w, v.r, status, "case", p)
 }
 
@@ -96,19 +119,52 @@ func (d *Desk) casePage(v *visit, f filter, c *queue.Case, events []queue.Event)
 		frame: v.frame, card: d.card(v, f, c), Sentence: v.pick(text.ZH, text.EN), Check: v.pick(text.CheckZH, text.CheckEN), Owner: v.known("owner."+text.Owner, text.Owner),
 		Version: c.Grounds.Version, AsOf: c.Grounds.AsOf.String(), Parameters: parameters(v.Language, c.Grounds.Parameters), Rows: c.Grounds.Rows,
 		Relapses: c.Relapses, Absent: !c.Present, Waiting: c.Provisional, Mine: s.mine, Held: s.held, Holding: c.Officer, Until: d.clock(c.Lease),
-		Actions: actions{f.list() + "#c-" + c.ID, f.page(c.ID, "next"), f.page(c.ID, "claim"), f.page(c.ID, "release"), f.page(c.ID, "decide")},
+		Actions: actions{f.list() + "#c-" + c.ID, f.page(c.ID, "next"), f.page(c.ID, "claim"), f.page(c.ID, "release"), f.page(c.ID, "decide"), f.page(c.ID, "revoke")},
 	}
 	p.Title = p.Rule
-	if c.Outcome != "" && c.Officer != "" { // without an officer, a later delivery closed it
-		p.Decision = &decisionView{Outcome: v.T("outcome." + string(c.Outcome)), Reason: maskText(c.Reason), Officer: c.Officer}
-		if c.Outcome.Corrects() {
-			p.Decision.To = v.agency(c.To)
+	if c.Key.Entity != "" {
+		p.Title, p.Parameters = p.Unit, nil // those are of the rules for persons and units
+		if d.Entities != nil {
+			p.EntityLink = entityPath(c.Key.Entity, "")
 		}
+	}
+	if c.Due != 0 {
+		p.Due = c.Due.String()
+	}
+	if c.Outcome != "" && c.Officer != "" { // without an officer, a later delivery closed it
+		p.Decision = d.decision(v, c)
 	}
 	for i := len(events) - 1; i >= 0; i-- {
 		p.History = append(p.History, d.entry(v.Language, &events[i]))
 	}
 	return p
+}
+
+// decision says what was decided last.
+func (d *Desk) decision(v *visit, c *queue.Case) *decisionView {
+	t := &decisionView{Outcome: v.T("outcome." + string(c.Outcome)), Reason: maskText(c.Reason), Officer: c.Officer}
+	switch c.Outcome {
+	case queue.OutcomeDisputed:
+		t.Right = v.agency(c.Right)
+	case queue.OutcomeAccepted:
+		if c.Until != 0 { // else the finding went meanwhile
+			t.Until = c.Until.String()
+		}
+	case queue.OutcomeSame, queue.OutcomeDifferent:
+		links, err := d.Queue.Links(v.r.Context())
+		if err != nil { // the rest of the case is worth showing
+			d.Report(err)
+		}
+		for _, l := range links {
+			if l.Case == c.ID {
+				t.With, t.Links = v.agency(l.B.Source)+" "+maskCode(l.B.Key), c.State == queue.Explained
+			}
+		}
+	}
+	if c.Outcome.Corrects() {
+		t.To = v.agencies(strings.Fields(c.To))
+	}
+	return t
 }
 
 func parameters(l Language, p rules.Parameters) []value {
@@ -126,12 +182,12 @@ func parameters(l Language, p rules.Parameters) []value {
 func (d *Desk) entry(l Language, e *queue.Event) entry {
 	n := entry{At: d.local(e.At, timeFormat), Reason: maskText(e.Reason)}
 	switch e.Kind {
-	case queue.EventClaimed, queue.EventReleased, queue.EventLapsed:
+	case queue.EventClaimed, queue.EventReleased, queue.EventLapsed, queue.EventRevoked:
 		n.Text = l.T("event."+string(e.Kind), e.Officer)
 	case queue.EventDecided:
 		n.Text = l.T("event.decided", e.Officer, l.T("outcome."+string(e.Outcome)))
-	case queue.EventSent:
-		n.Text = l.T("event.sent", l.agency(e.To))
+	case queue.EventSent, queue.EventReminded:
+		n.Text = l.T("event."+string(e.Kind), l.agencies(strings.Fields(e.To)))
 	default:
 		n.Text = l.T("event." + string(e.Kind))
 	}
@@ -143,12 +199,29 @@ func (d *Desk) entry(l Language, e *queue.Event) entry {
 
 // form offers what can be chosen, and as chosen what was before.
 func (d *Desk) form(l Language, c *queue.Case, filled decisionForm) decisionForm {
-	filled.To, filled.MaxReason = cmp.Or(filled.To, c.Agency), queue.MaxReasonRunes
-	for _, o := range queue.Outcomes() {
+	filled.To, filled.MaxReason = cmp.Or(filled.To, c.Agency()), queue.MaxReasonRunes
+	corrects := false
+	for _, o := range offered(c) {
 		filled.Outcomes = append(filled.Outcomes, choice{string(o), l.T("outcome." + string(o)), string(o) == filled.Outcome})
+		corrects = corrects || o.Corrects() && c.Key.Code != queue.CodeConflict // there the sides say who is asked
 	}
-	for _, a := range d.Queue.Agencies() {
-		filled.Agencies = append(filled.Agencies, choice{a, l.agency(a), a == filled.To})
+	if corrects {
+		for _, a := range d.Queue.Agencies() {
+			filled.Agencies = append(filled.Agencies, choice{a, l.agency(a), a == filled.To})
+		}
+	}
+	today := schemas.DateOf(d.Now())
+	filled.First, filled.Last = (today + 1).String(), today.AddMonths(queue.MaxAcceptMonths).String()
+	for i := range c.Grounds.Sides {
+		switch s := &c.Grounds.Sides[i]; s.Role {
+		case queue.RoleDiffers, queue.RoleLag:
+			if !slices.ContainsFunc(filled.Rights, func(r choice) bool { return r.Value == s.Agency }) {
+				filled.Rights = append(filled.Rights, choice{s.Agency, strings.TrimSpace(l.agency(s.Agency) + " " + maskCode(s.Value)), s.Agency == filled.Right})
+			}
+		case queue.RoleCandidate:
+			token := tokenOf(s)
+			filled.Candidates = append(filled.Candidates, choice{token, strings.Join(strings.Fields(s.Entity+" "+maskText(s.Value)+" "+l.agency(s.Agency)+" "+maskCode(s.Key)), " "), token == filled.With})
+		}
 	}
 	return filled
 }
@@ -171,13 +244,42 @@ var lineEnds = strings.NewReplacer("\r\n", "\n")
 
 // decide closes it or sends it on.
 func (d *Desk) decide(v *visit) {
-	decision := queue.Decision{
-		Outcome: queue.Outcome(v.r.PostFormValue("outcome")), Reason: lineEnds.Replace(v.r.PostFormValue("reason")), To: v.r.PostFormValue("to"),
-	}
+	filled := filledForm(v.r)
+	decision := queue.Decision{Outcome: queue.Outcome(filled.Outcome), Reason: lineEnds.Replace(filled.Reason), To: filled.To, Right: filled.Right}
+	decision.Until, _ = schemas.ParseDate(filled.Until) // what is no day is none, and missed by the queue
 	d.act(v, func() error {
-		_, err := d.Queue.Decide(v.r.Context(), v.r.PathValue("id"), v.account.Name, decision)
+		_, err := d.decideOn(v.r.Context(), v.r.PathValue("id"), v.account.Name, decision, filled.With)
 		return err
 	})
+}
+
+// decideOn decides a case. with is the token of a candidate.
+func (d *Desk) decideOn(ctx context.Context, id, officer string, decision queue.Decision, with string) (queue.Case, error) {
+	if with != "" {
+		c, _, err := d.Queue.Get(ctx, id)
+		if err != nil {
+			return queue.Case{}, err
+		}
+		decision.With = candidateOf(&c, with)
+	}
+	return d.Queue.Decide(ctx, id, officer, decision)
+}
+
+// revoke takes a link decision back.
+func (d *Desk) revoke(v *visit) {
+	reason := lineEnds.Replace(v.r.PostFormValue("reason"))
+	d.act(v, func() error {
+		_, err := d.Queue.Revoke(v.r.Context(), v.r.PathValue("id"), v.account.Name, reason)
+		return err
+	})
+}
+
+// filledForm is a decision as it was filled in.
+func filledForm(r *http.Request) decisionForm {
+	return decisionForm{
+		Outcome: r.PostFormValue("outcome"), Reason: r.PostFormValue("reason"), To: r.PostFormValue("to"),
+		Right: r.PostFormValue("right"), Until: r.PostFormValue("until"), With: r.PostFormValue("with"),
+	}
 }
 
 // act does something to a case and shows the case again: by a redirect, so that a reload does it no second time, or
@@ -188,7 +290,7 @@ func (d *Desk) act(v *visit, do func() error) {
 		return
 	}
 	err := do()
-	form := decisionForm{Outcome: v.r.PostFormValue("outcome"), Reason: v.r.PostFormValue("reason"), To: v.r.PostFormValue("to")}
+	form := filledForm(v.r)
 	var taken *queue.TakenError
 	var state *queue.StateError
 	var decision *queue.DecisionError
@@ -207,6 +309,9 @@ func (d *Desk) act(v *visit, do func() error) {
 		d.showCase(v, http.StatusConflict, form)
 	case errors.Is(err, queue.ErrNotHeld):
 		v.Alert = v.T("case.notheld")
+		d.showCase(v, http.StatusConflict, form)
+	case errors.Is(err, queue.ErrNoLink):
+		v.Alert = v.T("case.nolink")
 		d.showCase(v, http.StatusConflict, form)
 	case errors.As(err, &decision):
 		v.Alert = v.T("decide.incomplete")
@@ -233,6 +338,12 @@ func (f *decisionForm) tell(l Language, field string) {
 		f.ReasonError = text
 	case "to":
 		f.ToError = text
+	case "right":
+		f.RightError = text
+	case "until":
+		f.UntilError = text
+	case "with":
+		f.WithError = text
 	}
 }
 
@@ -245,6 +356,12 @@ func lacking(field string) (key string, args []any) {
 		return "decide.reason.missing", []any{queue.MaxReasonRunes}
 	case "to":
 		return "decide.to.missing", nil
+	case "right":
+		return "decide.right.missing", nil
+	case "until":
+		return "decide.until.missing", []any{queue.MaxAcceptMonths}
+	case "with":
+		return "decide.with.missing", nil
 	}
 	return "decide.incomplete", nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -193,6 +194,7 @@ func getRequest(t *testing.T, address string) *http.Request {
 func everyPage(t *testing.T, o *office, fn func(name, body string, response *http.Response)) {
 	t.Helper()
 	ids := everyState(o)
+	about := entityCases(o)
 	for _, language := range []string{"zh-CN", "en"} {
 		visitor, b := o.browser(language), o.signedIn("李梅", language)
 		ask := func(b *browser, name string, request *http.Request) {
@@ -203,10 +205,14 @@ func everyPage(t *testing.T, o *office, fn func(name, body string, response *htt
 			ask(b, path, getRequest(t, o.server.URL+path))
 		}
 		page(visitor, "/signin")
-		for _, path := range []string{"/cases", "/cases?state=any", "/cases?mine=1", "/cases?month=x", "/nowhere", "/cases?unit=nothing"} {
+		for _, path := range []string{"/cases", "/cases?state=any", "/cases?mine=1", "/cases?month=x", "/nowhere", "/cases?unit=nothing",
+			"/entities", "/entities?q=x", "/entities?q=" + url.QueryEscape("云岭"), "/entities?q=" + string(idNumber(31)), "/entities/" + inn + "?q=" + string(idNumber(31)), "/entities/" + trader, "/entities/E00000000"} {
 			page(b, path)
 		}
 		for _, id := range ids {
+			page(b, "/cases/"+id)
+		}
+		for _, id := range about {
 			page(b, "/cases/"+id)
 		}
 		ask(b, "taken", b.form("/cases/"+ids["claimed by another"]+"/claim", "token", b.token))

@@ -37,6 +37,7 @@ type Cases interface {
 	Counts(ctx context.Context, f queue.Filter) ([]queue.Count, error)
 	Get(ctx context.Context, id string) (queue.Case, []queue.Event, error)
 	Agencies() []string
+	Links(ctx context.Context) ([]queue.LinkDecision, error)
 }
 
 // Decisions is what an officer does to a case.
@@ -44,6 +45,7 @@ type Decisions interface {
 	Claim(ctx context.Context, id, officer string) (queue.Case, error)
 	Release(ctx context.Context, id, officer string) (queue.Case, error)
 	Decide(ctx context.Context, id, officer string, d queue.Decision) (queue.Case, error)
+	Revoke(ctx context.Context, id, officer, reason string) (queue.Case, error)
 }
 
 // Options say what a desk works with.
@@ -54,6 +56,7 @@ type Options struct {
 		Decisions
 	}
 	Sources  func(ctx context.Context, refs []state.Ref) ([]evidence.Row, error) // the rows that a case stands on
+	Entities Entities                                                            // nil: there are no pages about legal entities
 	UnitName func(schemas.UnitCode) string                                       // "" for a unit that nobody knows; nil: units go by their codes
 	Now      func() time.Time                                                    // times are shown in its zone
 	Secure   bool                                                                // the desk is reached over HTTPS only
@@ -67,7 +70,7 @@ type Desk struct {
 	sessions *access.Sessions
 	pages    *template.Template
 	texts    map[string]rules.Text
-	codes    []string // of the rules, in the order of a case list
+	codes    []string // of findings, in the order of a case list
 	assets   map[string]asset
 	version  string // of the assets, part of their path: browsers keep them
 	handler  http.Handler
@@ -80,7 +83,7 @@ func New(o Options) (*Desk, error) {
 	if d.IsFull == nil {
 		d.IsFull = func(error) bool { return false }
 	}
-	all, err := rules.Texts()
+	all, err := queue.Texts()
 	if err != nil {
 		return nil, fmt.Errorf("build desk: %w", err)
 	}
@@ -113,6 +116,11 @@ func (d *Desk) routes() http.Handler {
 	mux.HandleFunc("POST /cases/{id}/claim", d.signedIn(d.claim))
 	mux.HandleFunc("POST /cases/{id}/release", d.signedIn(d.release))
 	mux.HandleFunc("POST /cases/{id}/decide", d.signedIn(d.decide))
+	mux.HandleFunc("POST /cases/{id}/revoke", d.signedIn(d.revoke))
+	if d.Entities != nil {
+		mux.HandleFunc("GET /entities", d.signedIn(d.search))
+		mux.HandleFunc("GET /entities/{id}", d.signedIn(d.entity))
+	}
 	mux.HandleFunc("/", d.notFound)
 
 	foreign := http.NewCrossOriginProtection()
@@ -156,6 +164,9 @@ type frame struct {
 	Here      url.URL // the page itself, for the other language
 	Now       string
 	Assets    string
+	CanSearch bool   // there are legal entities to find
+	IsSearch  bool   // the page is a search itself
+	Query     string // that was searched for
 	Alert     string // what the officer must know first
 	Note      string // what is good to know
 }
@@ -174,7 +185,7 @@ func (d *Desk) frame(r *http.Request) frame {
 	if r.Method == http.MethodPost {
 		here.Path = path.Dir(here.Path) // what a form was sent to is no page
 	}
-	return frame{Language: languageOf(r), Here: here, Now: d.Now().Format(timeFormat), Assets: "/assets/" + d.version}
+	return frame{Language: languageOf(r), Here: here, Now: d.Now().Format(timeFormat), Assets: "/assets/" + d.version, CanSearch: d.Entities != nil}
 }
 
 // Switch is where the page is found in the other language.

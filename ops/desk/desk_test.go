@@ -37,6 +37,7 @@ type office struct {
 	access *access.Access
 	queue  *queue.Queue
 	desk   *desk.Desk
+	known  *register
 	server *httptest.Server
 
 	mu      sync.Mutex
@@ -70,11 +71,12 @@ func open(t testing.TB) *office {
 		t.Fatal(err)
 	}
 	cite := func(context.Context, []state.Ref) ([]schemas.CitedRow, error) { return nil, nil }
-	if o.queue, err = queue.New(cases, []string{"finance", "hr", "social", "staffing"}, cite, o.clock); err != nil {
+	if o.queue, err = queue.New(cases, []string{"civil", "commerce", "finance", "hr", "quality", "social", "staffing", "statistics", "tax"}, cite, o.clock, deadline); err != nil {
 		t.Fatal(err)
 	}
+	o.known = newRegister(o.now)
 	o.desk, err = desk.New(desk.Options{
-		Access: o.access, Queue: o.queue, Sources: o.sources, UnitName: unitName, Now: o.clock,
+		Access: o.access, Queue: o.queue, Sources: o.sources, Entities: o.known, UnitName: unitName, Now: o.clock,
 		Report: func(err error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -88,6 +90,9 @@ func open(t testing.TB) *office {
 	t.Cleanup(o.server.Close)
 	return o
 }
+
+// deadline is two weeks: agencies have that long to answer.
+func deadline(sent time.Time) schemas.Date { return schemas.DateOf(sent) + 14 }
 
 func (o *office) clock() time.Time {
 	o.mu.Lock()
@@ -139,7 +144,7 @@ func (o *office) find(f matcher.Finding) string {
 
 func (o *office) rule(f matcher.Finding, present, provisional bool) {
 	o.t.Helper()
-	ruling := queue.Ruling{Finding: f, Present: present, Provisional: provisional, Cause: 7}
+	ruling := queue.Ruling{Key: matcher.KeyOf(&f), Grounds: queue.GroundsOf(&f), Present: present, Provisional: provisional, Cause: 7}
 	if err := o.queue.Rule(context.Background(), []queue.Ruling{ruling}, nil); err != nil {
 		o.t.Fatal(err)
 	}
@@ -206,6 +211,8 @@ func (o *office) sources(_ context.Context, refs []state.Ref) ([]evidence.Row, e
 				{Name: "fund_channel", Label: "经费渠道", Value: "财政全额"}, {Name: "name", Label: "姓名", Value: "张䶮"}, {Name: "slot_no", Label: "编制证号", Value: "SN-004512"},
 				{Name: "id_number", Label: "证件号码", Value: number, Identity: true},
 			}
+		case "entity.registration":
+			o.registration(&row, n)
 		default:
 			row.File, row.Agency, row.Subject, row.Label = "finance/payroll-202609.csv", "finance", "finance.pay_line", "工资发放明细"
 			row.Fields = []evidence.Field{

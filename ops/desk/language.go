@@ -98,7 +98,7 @@ func (l Language) agency(short string) string { return l.known("agency."+short, 
 
 // field names a field of a source: by its label, which is Chinese, or by what its name says.
 func (l Language) field(name, label string) string {
-	return l.pick(label, l.known("field."+name, plain(name)))
+	return l.pick(label, l.known("field."+name, l.reviewLabel(name)))
 }
 
 // pick chooses between what others wrote in both languages.

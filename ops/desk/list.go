@@ -135,7 +135,7 @@ func (d *Desk) ruleTabs(p *listPage, counts []queue.Count) (tabs []tab) {
 func total(counts []queue.Count, state, code string) (n int64) {
 	for _, c := range counts {
 		if (state == anyState || state == string(c.State)) && (code == "" || code == c.Code) {
-			n += c.Cases
+			n += c.Main
 		}
 	}
 	return n

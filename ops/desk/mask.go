@@ -28,6 +28,15 @@ func maskText(s string) string {
 	})
 }
 
+// maskCode masks what stands for a code of a legal entity but may be an identity number, as traders without a credit code have
+// it for their taxpayer number. A credit code stays, whatever date it seems to hold.
+func maskCode(s string) string {
+	if code := ident.Clean(s); ident.USCC(code).Verdict != ident.Invalid && ident.PersonKey(code) == "" {
+		return s
+	}
+	return maskText(s)
+}
+
 // holdsBirth says whether digits hold a birth date where an identity number somewhere in them would have it.
 func holdsBirth(digits string) bool {
 	for at := 6; at+8 < len(digits); at++ {

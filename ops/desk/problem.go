@@ -73,7 +73,7 @@ func (a api) operation(op huma.Operation, says map[int]string) huma.Operation {
 	says[http.StatusForbidden] = "forbidden: a token of an agency, or an account that decides no cases."
 	says[http.StatusUnprocessableEntity] = "invalid, incomplete_decision: the request is not understood, or lacks something."
 	says[http.StatusInternalServerError] = "internal: the hub's own fault."
-	if strings.Contains(op.Path, "{id}") {
+	if _, ok := says[http.StatusNotFound]; !ok && strings.Contains(op.Path, "{id}") {
 		says[http.StatusNotFound] = "unknown_case: there is no such case."
 	}
 	op.Responses = map[string]*huma.Response{}

@@ -36,8 +36,9 @@ type line struct {
 	Receipt string
 }
 
-// hidden fields repeat others: the person key is the identity number in its present form, the class follows from the kind of pay.
-var hidden = []string{"person", "class"}
+// hidden fields repeat others: the person key is the identity number in its present form, the class follows from the kind of
+// pay, a registration's source is the agency, its capital in fen stands in yuan or wan.
+var hidden = []string{"person", "class", "source", "capital_fen"}
 
 // compared fields say the same thing of the same person in whichever source they stand.
 var compared = []string{"name", "unit", "slot_type", "fund_channel"}
@@ -45,6 +46,8 @@ var compared = []string{"name", "unit", "slot_type", "fund_channel"}
 // sources puts rows side by side.
 func (d *Desk) sources(l Language, rows []evidence.Row) []source {
 	var all []source
+	// What registrations say of a legal entity is compared in normal forms, not here.
+	about := slices.ContainsFunc(rows, func(r evidence.Row) bool { return strings.HasPrefix(r.Subject, "entity.") })
 	for len(rows) > 0 {
 		first := rows[0]
 		var group, rest []evidence.Row
@@ -60,7 +63,9 @@ func (d *Desk) sources(l Language, rows []evidence.Row) []source {
 	}
 	// Those with few rows first: they say what the many are held against.
 	slices.SortStableFunc(all, func(a, b source) int { return cmp.Compare(min(a.Rows, 2), min(b.Rows, 2)) })
-	markDifferences(all)
+	if !about {
+		markDifferences(all)
+	}
 	return all
 }
 
@@ -159,5 +164,5 @@ func masked(f evidence.Field) string {
 	if f.Identity {
 		return ident.Mask(f.Value)
 	}
-	return maskText(f.Value)
+	return maskCode(f.Value)
 }

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"hebian/matcher/queue"
-	"hebian/matcher/rules"
 )
 
 var verb = regexp.MustCompile(`%[0-9]*[a-z]`)
@@ -50,13 +49,10 @@ func TestWordsForEveryValue(t *testing.T) {
 	for _, o := range queue.Outcomes() {
 		keys = append(keys, "outcome."+string(o), "outcome."+string(o)+".means")
 	}
-	for _, e := range []queue.EventKind{
-		queue.EventOpened, queue.EventReopened, queue.EventRefreshed, queue.EventGone, queue.EventClaimed, queue.EventReleased,
-		queue.EventLapsed, queue.EventDecided, queue.EventSent, queue.EventSettled, queue.EventExplained,
-	} {
+	for _, e := range queue.EventKinds() {
 		keys = append(keys, "event."+string(e))
 	}
-	texts, err := rules.Texts()
+	texts, err := queue.Texts()
 	if err != nil {
 		t.Fatal(err)
 	}

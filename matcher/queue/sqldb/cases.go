@@ -9,21 +9,28 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"hebian/matcher/queue"
 	"hebian/matcher/rules"
 	"hebian/matcher/state"
+	"hebian/schemas"
 )
 
 // lookupRows is how many cases one query finds by their IDs: enough that the query's cost does not show.
 const lookupRows = 1000
 
-const columns = `id, code, person, unit, month, detail, opened, state, present, provisional, severity, agency, updated, officer, lease,
-	outcome, reason, recipient, decisions, relapses, events, version, as_of, parameters, evidence, evidence_rows`
+const (
+	plainColumns = `id, code, person, unit, month, detail, entity, opened, state, present, provisional, rank, agencies, title, division,
+		updated, officer, lease, outcome, reason, recipient, right_agency, due, until, decisions, relapses, events,
+		version, as_of, parameters, evidence, evidence_rows`
+	columns = plainColumns + `, sides`
+)
 
 // Cases finds cases by their IDs.
 func (t transaction) Cases(ids []string) (map[string]queue.Case, error) {
@@ -54,9 +61,30 @@ const lookupQuery = `SELECT ` + columns + ` FROM cases WHERE id IN (SELECT value
 
 // Lapsed lists cases whose lease has run out.
 func (t transaction) Lapsed(at time.Time, limit int) ([]string, error) {
-	rows, err := t.tx.QueryContext(t.ctx, lapsedQuery, nanoseconds(at), limit)
+	return t.ids(lapsedQuery, nanoseconds(at), limit)
+}
+
+// Overdue lists cases that were sent, whose day has passed, and that are not escalated.
+func (t transaction) Overdue(today schemas.Date, limit int) ([]string, error) {
+	return t.ids(overdueQuery, int64(today), limit)
+}
+
+// Expired lists cases whose accepted difference has had its time.
+func (t transaction) Expired(today schemas.Date, limit int) ([]string, error) {
+	return t.ids(expiredQuery, int64(today), limit)
+}
+
+const (
+	lapsedQuery  = `SELECT id FROM cases INDEXED BY cases_lease WHERE state = 'claimed' AND lease <= ? ORDER BY lease LIMIT ?`
+	overdueQuery = `SELECT id FROM cases INDEXED BY cases_due WHERE state = 'sent' AND due <> 0 AND rank & 1 AND due < ? ORDER BY due LIMIT ?`
+	expiredQuery = `SELECT id FROM cases INDEXED BY cases_until WHERE until <> 0 AND until < ? ORDER BY until LIMIT ?`
+)
+
+// ids lists cases whose time has come.
+func (t transaction) ids(text string, before int64, limit int) ([]string, error) {
+	rows, err := t.tx.QueryContext(t.ctx, text, before, limit)
 	if err != nil {
-		return nil, fmt.Errorf("look up leases: %w", err)
+		return nil, fmt.Errorf("look up leases and terms: %w", err)
 	}
 	defer rows.Close()
 	var ids []string
@@ -70,9 +98,7 @@ func (t transaction) Lapsed(at time.Time, limit int) ([]string, error) {
 	return ids, rows.Err()
 }
 
-const lapsedQuery = `SELECT id FROM cases INDEXED BY cases_lease WHERE state = 'claimed' AND lease <= ? ORDER BY lease LIMIT ?`
-
-// Save writes what moves did to cases: the cases, their new lines and their corrections.
+// Save writes what moves did to cases: the cases, their new lines, their corrections and links.
 func (t transaction) Save(effects []queue.Effects) error {
 	// In the order of the table, which makes 10,000 of them twice as fast. Two moves of one case keep their order.
 	var changed []*queue.Effects
@@ -121,10 +147,15 @@ func (w *writer) save(e *queue.Effects) error {
 			return err
 		}
 	}
-	if e.Correction == nil {
+	for i := range e.Corrections {
+		if err := w.putCorrection(id, &e.Case, &e.Corrections[i]); err != nil {
+			return err
+		}
+	}
+	if e.Link == nil {
 		return nil
 	}
-	return w.putCorrection(id, &e.Case, e.Correction)
+	return w.putLink(id, e.Link)
 }
 
 func (w *writer) putCase(id int64, e *queue.Effects) error {
@@ -133,24 +164,39 @@ func (w *writer) putCase(id int64, e *queue.Effects) error {
 	if err != nil {
 		return err
 	}
+	sides := ""
+	if len(c.Grounds.Sides) > 0 {
+		if sides, err = marshal(c.Grounds.Sides); err != nil {
+			return err
+		}
+	}
 	evidence := make([]byte, 0, 8*len(c.Grounds.Evidence))
 	for _, ref := range c.Grounds.Evidence {
 		evidence = binary.BigEndian.AppendUint64(evidence, uint64(ref))
 	}
 	changing := []any{
-		string(c.State), c.Present, c.Provisional, queue.SeverityRank(c.Severity), c.Agency, nanoseconds(c.Updated), c.Officer, nanoseconds(c.Lease),
-		string(c.Outcome), c.Reason, c.To, c.Decisions, c.Relapses, c.Events,
-		c.Grounds.Version, c.Grounds.AsOf, parameters, evidence, c.Grounds.Rows, id,
+		string(c.State), c.Present, c.Provisional, c.Rank(), joined(c.Agencies), c.Unit, c.Title, c.Division,
+		nanoseconds(c.Updated), c.Officer, nanoseconds(c.Lease), string(c.Outcome), c.Reason, c.To, c.Right, c.Due, c.Until,
+		c.Decisions, c.Relapses, c.Events, c.Grounds.Version, c.Grounds.AsOf, parameters, evidence, c.Grounds.Rows, sides, id,
 	}
 	if c.Events > 1 || len(e.Events) == 0 {
-		return w.exec(&w.updateCase, `UPDATE cases SET state = ?, present = ?, provisional = ?, severity = ?, agency = ?, updated = ?, officer = ?, lease = ?,
-			outcome = ?, reason = ?, recipient = ?, decisions = ?, relapses = ?, events = ?,
-			version = ?, as_of = ?, parameters = ?, evidence = ?, evidence_rows = ? WHERE id = ?`, changing...)
+		return w.exec(&w.updateCase, `UPDATE cases SET state = ?, present = ?, provisional = ?, rank = ?, agencies = ?, unit = ?, title = ?, division = ?,
+			updated = ?, officer = ?, lease = ?, outcome = ?, reason = ?, recipient = ?, right_agency = ?, due = ?, until = ?,
+			decisions = ?, relapses = ?, events = ?, version = ?, as_of = ?, parameters = ?, evidence = ?, evidence_rows = ?, sides = ? WHERE id = ?`, changing...)
 	}
-	return w.exec(&w.insertCase, `INSERT INTO cases (state, present, provisional, severity, agency, updated, officer, lease, outcome, reason, recipient,
-		decisions, relapses, events, version, as_of, parameters, evidence, evidence_rows, id, code, person, unit, month, detail, opened)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		append(changing, c.Key.Code, string(c.Key.Person), string(c.Key.Unit), int(c.Key.Month), c.Key.Detail, nanoseconds(c.Opened))...)
+	return w.exec(&w.insertCase, `INSERT INTO cases (state, present, provisional, rank, agencies, unit, title, division,
+		updated, officer, lease, outcome, reason, recipient, right_agency, due, until,
+		decisions, relapses, events, version, as_of, parameters, evidence, evidence_rows, sides, id, code, person, month, detail, entity, opened)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		append(changing, c.Key.Code, string(c.Key.Person), int(c.Key.Month), c.Key.Detail, c.Key.Entity, nanoseconds(c.Opened))...)
+}
+
+// joined is how agencies are kept: one is found in them with a blank on both sides.
+func joined(agencies []string) string {
+	if len(agencies) == 0 {
+		return ""
+	}
+	return " " + strings.Join(agencies, " ") + " "
 }
 
 // exec runs a statement, prepared the first time.
@@ -187,12 +233,25 @@ func listQuery(in queue.State, f queue.Filter, after queue.Place, limit int) (st
 	if after.ID == "" {
 		id = math.MinInt64
 	}
+	first, last := ranks(f)
+	if after.Rank < first {
+		after.Rank, after.Opened, id = first, math.MinInt64, math.MinInt64
+	}
 	where, values := conditions(f)
-	values = append(append([]any{string(in)}, values...), after.Rank, after.Opened, id, limit)
-	return `SELECT ` + columns + ` FROM cases WHERE state = ?` + where + ` AND (severity, opened, id) > (?, ?, ?) ORDER BY severity, opened, id LIMIT ?`, values
+	values = append(append([]any{string(in)}, values...), after.Rank, after.Opened, id, last, limit)
+	return `SELECT ` + columns + ` FROM cases WHERE state = ?` + where + ` AND (rank, opened, id) > (?, ?, ?) AND rank <= ? ORDER BY rank, opened, id LIMIT ?`, values
 }
 
-// conditions is a filter in SQL, but for the states.
+// ranks are the first and the last rank of a filter's severity.
+func ranks(f queue.Filter) (first, last int) {
+	if f.Severity == "" {
+		return math.MinInt, math.MaxInt
+	}
+	first = queue.FirstRank(f.Severity)
+	return first, first + 1
+}
+
+// conditions is a filter in SQL, but for states and severity.
 func conditions(f queue.Filter) (where string, values []any) {
 	add := func(condition string, value any) {
 		where, values = where+" AND "+condition, append(values, value)
@@ -200,11 +259,8 @@ func conditions(f queue.Filter) (where string, values []any) {
 	if f.Code != "" {
 		add("code = ?", f.Code)
 	}
-	if f.Severity != "" {
-		add("severity = ?", queue.SeverityRank(f.Severity))
-	}
 	if f.Agency != "" {
-		add("agency = ?", f.Agency)
+		add("instr(agencies, ?) > 0", joined([]string{f.Agency}))
 	}
 	if f.Month != 0 {
 		add("month = ?", int(f.Month))
@@ -212,16 +268,23 @@ func conditions(f queue.Filter) (where string, values []any) {
 	if f.Officer != "" {
 		add("officer = ? AND officer <> ''", f.Officer)
 	}
+	if f.Entity != "" {
+		add("entity = ? AND entity <> ''", f.Entity)
+	}
 	switch {
-	case len(f.Unit) == unitCodeBytes:
+	case wholeCode(f.Unit):
 		add("unit = ?", f.Unit)
 	case f.Unit != "":
-		add("instr(unit, ?) > 0", f.Unit)
+		where, values = where+" AND (instr(unit, ?) > 0 OR instr(title, ?) > 0)", append(values, f.Unit, f.Unit)
 	}
 	return where, values
 }
 
-// unitCodeBytes is the length of a whole unit code; less of one is looked for within all.
+// wholeCode says whether a text may be a whole unit code. Less of one, and a name, is looked for within all.
+func wholeCode(s string) bool {
+	return len(s) == unitCodeBytes && !strings.ContainsFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') })
+}
+
 const unitCodeBytes = 18
 
 // Counts counts cases by state, rule and agency, all of one moment.
@@ -248,21 +311,39 @@ func count(ctx context.Context, tx *sql.Tx, counts []queue.Count, in queue.State
 		return nil, err
 	}
 	defer rows.Close()
+	type place struct{ code, agency string }
+	sums := map[place]queue.Count{}
 	for rows.Next() {
-		n := queue.Count{State: in}
-		var oldest int64
-		if err := rows.Scan(&n.Code, &n.Agency, &n.Cases, &oldest); err != nil {
+		var code, agencies string
+		var cases, oldest int64
+		if err := rows.Scan(&code, &agencies, &cases, &oldest); err != nil {
 			return nil, err
 		}
-		n.Oldest = timeOf(oldest)
-		counts = append(counts, n)
+		names := strings.Fields(agencies)
+		if len(names) == 0 {
+			names = []string{""} // nobody's, and a case all the same
+		}
+		for i, agency := range names {
+			n, known := sums[place{code, agency}]
+			if opened := timeOf(oldest); !known || opened.Before(n.Oldest) {
+				n.Oldest = opened
+			}
+			if n.State, n.Code, n.Agency, n.Cases = in, code, agency, n.Cases+cases; i == 0 {
+				n.Main += cases
+			}
+			sums[place{code, agency}] = n
+		}
 	}
-	return counts, rows.Err()
+	return slices.AppendSeq(counts, slices.Values(slices.SortedFunc(maps.Values(sums), func(a, b queue.Count) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Agency, b.Agency))
+	}))), rows.Err()
 }
 
 func countQuery(in queue.State, f queue.Filter) (string, []any) {
+	first, last := ranks(f)
 	where, values := conditions(f)
-	return `SELECT code, agency, COUNT(*), MIN(opened) FROM cases WHERE state = ?` + where + ` GROUP BY code, agency ORDER BY code, agency`, append([]any{string(in)}, values...)
+	return `SELECT code, agencies, COUNT(*), MIN(opened) FROM cases WHERE state = ? AND rank BETWEEN ? AND ?` + where + ` GROUP BY code, agencies`,
+		append([]any{string(in), first, last}, values...)
 }
 
 // Get finds a case and its newest events, both of one moment.
@@ -309,7 +390,7 @@ func history(ctx context.Context, tx *sql.Tx, id int64, limit int) ([]queue.Even
 	return events, rows.Err()
 }
 
-// Present gives cases whose finding stands, in the order of their IDs.
+// Present gives cases whose finding stands, in the order of their IDs, without the sides of their grounds.
 func (s *Store) Present(ctx context.Context, after string, limit int) ([]queue.Case, error) {
 	n := int64(math.MinInt64)
 	if after != "" {
@@ -318,7 +399,7 @@ func (s *Store) Present(ctx context.Context, after string, limit int) ([]queue.C
 	return query(ctx, s.db, presentQuery, n, limit)
 }
 
-const presentQuery = `SELECT ` + columns + ` FROM cases WHERE present = 1 AND id > ? ORDER BY id LIMIT ?`
+const presentQuery = `SELECT ` + plainColumns + `, '' FROM cases WHERE present = 1 AND id > ? ORDER BY id LIMIT ?`
 
 // asker is a database or a transaction.
 type asker interface {
@@ -352,15 +433,21 @@ type limits struct {
 
 func scanCase(row *sql.Rows, last *limits) (c queue.Case, err error) {
 	var id, opened, updated, lease int64
-	var severity int
-	var parameters, evidence sql.RawBytes
+	var rank int
+	var agencies string
+	var parameters, evidence, sides sql.RawBytes
 	g := &c.Grounds
-	if err := row.Scan(&id, &c.Key.Code, &c.Key.Person, &c.Key.Unit, &c.Key.Month, &c.Key.Detail, &opened, &c.State, &c.Present, &c.Provisional,
-		&severity, &c.Agency, &updated, &c.Officer, &lease, &c.Outcome, &c.Reason, &c.To, &c.Decisions, &c.Relapses, &c.Events,
-		&g.Version, &g.AsOf, &parameters, &evidence, &g.Rows); err != nil {
+	if err := row.Scan(&id, &c.Key.Code, &c.Key.Person, &c.Unit, &c.Key.Month, &c.Key.Detail, &c.Key.Entity, &opened, &c.State, &c.Present, &c.Provisional,
+		&rank, &agencies, &c.Title, &c.Division, &updated, &c.Officer, &lease, &c.Outcome, &c.Reason, &c.To, &c.Right, &c.Due, &c.Until,
+		&c.Decisions, &c.Relapses, &c.Events, &g.Version, &g.AsOf, &parameters, &evidence, &g.Rows, &sides); err != nil {
 		return c, err
 	}
-	c.ID, c.Opened, c.Updated, c.Lease, c.Severity = digits(id), timeOf(opened), timeOf(updated), timeOf(lease), queue.Severity(severity)
+	c.Agencies = strings.Fields(agencies)
+	if c.Key.Entity == "" {
+		c.Key.Unit = schemas.UnitCode(c.Unit)
+	}
+	c.ID, c.Opened, c.Updated, c.Lease = digits(id), timeOf(opened), timeOf(updated), timeOf(lease)
+	c.Severity, c.Escalated = queue.OfRank(rank)
 	if !bytes.Equal(parameters, last.text) {
 		*last = limits{text: bytes.Clone(parameters)}
 		if err := json.Unmarshal(parameters, &last.parsed); err != nil {
@@ -370,6 +457,11 @@ func scanCase(row *sql.Rows, last *limits) (c queue.Case, err error) {
 	g.Parameters = last.parsed
 	for ; len(evidence) >= 8; evidence = evidence[8:] {
 		g.Evidence = append(g.Evidence, state.Ref(binary.BigEndian.Uint64(evidence)))
+	}
+	if len(sides) > 0 {
+		if err := json.Unmarshal(sides, &g.Sides); err != nil {
+			return c, fmt.Errorf("sides of case %s are damaged; restore the database from a backup", c.ID)
+		}
 	}
 	return c, nil
 }

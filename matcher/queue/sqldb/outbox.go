@@ -21,28 +21,26 @@ func (w *writer) putCorrection(id int64, c *queue.Case, correction *schemas.Corr
 	if err != nil {
 		return err
 	}
-	_, err = w.tx.ExecContext(w.ctx, `INSERT INTO outbox (id, case_id, decision, agency, content) VALUES (?, ?, ?, ?, ?)`,
-		correction.ID, id, c.Decisions, correction.Agency, content)
+	_, err = w.tx.ExecContext(w.ctx, `INSERT INTO outbox (id, case_id, decision, agency, content, reminder, since) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		correction.ID, id, c.Decisions, correction.Agency, content, correction.Reminder, nanoseconds(c.Updated))
 	return err
 }
 
 const (
 	waitingQuery = `SELECT DISTINCT agency FROM outbox WHERE sent = 0 ORDER BY agency LIMIT ?`
 	pendingQuery = `SELECT id, content, logged FROM outbox WHERE agency = ? AND sent = 0 ORDER BY number LIMIT ?`
+	askedQuery   = `SELECT content FROM outbox WHERE case_id = ? AND decision = ? AND reminder = 0 ORDER BY number LIMIT ?`
+	leftQuery    = `SELECT COUNT(*) FROM outbox WHERE case_id = ? AND decision = ? AND reminder = 0 AND sent = 0`
 )
 
-// Outstanding counts the corrections that were not sent, and finds the decision of the first.
+// Outstanding counts the corrections that were not sent, and finds since when the first waits.
 func (s *Store) Outstanding(ctx context.Context) (n int64, oldest time.Time, err error) {
-	var decided sql.NullString
-	err = s.db.QueryRowContext(ctx, `SELECT COUNT(*), (SELECT content ->> 'decided' FROM outbox WHERE sent = 0 ORDER BY number LIMIT 1)
-		FROM outbox WHERE sent = 0`).Scan(&n, &decided)
-	if err == nil && decided.Valid {
-		oldest, err = time.Parse(time.RFC3339, decided.String)
-	}
+	var since sql.NullInt64
+	err = s.db.QueryRowContext(ctx, `SELECT COUNT(*), (SELECT since FROM outbox WHERE sent = 0 ORDER BY number LIMIT 1) FROM outbox WHERE sent = 0`).Scan(&n, &since)
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("count corrections in the outbox: %w", err)
 	}
-	return n, oldest, nil
+	return n, timeOf(since.Int64), nil
 }
 
 // Waiting lists the agencies that corrections wait for.
@@ -102,13 +100,40 @@ func (s *Store) Logged(ctx context.Context, ids []string) error {
 func (t transaction) Relayed(correction string, at time.Time) (caseID string, m queue.Relayed, first bool, err error) {
 	var id, sent int64
 	m.Correction = correction
-	err = t.tx.QueryRowContext(t.ctx, `SELECT case_id, decision, agency, sent FROM outbox WHERE id = ?`, correction).Scan(&id, &m.Decision, &m.To, &sent)
+	err = t.tx.QueryRowContext(t.ctx, `SELECT case_id, decision, agency, reminder, sent FROM outbox WHERE id = ?`, correction).
+		Scan(&id, &m.Decision, &m.To, &m.Reminder, &sent)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", m, false, fmt.Errorf("no correction %s in the outbox", correction)
 	}
 	if err != nil || sent != 0 {
 		return "", m, false, err
 	}
-	_, err = t.tx.ExecContext(t.ctx, `UPDATE outbox SET sent = ? WHERE id = ?`, nanoseconds(at), correction)
+	if _, err = t.tx.ExecContext(t.ctx, `UPDATE outbox SET sent = ? WHERE id = ?`, nanoseconds(at), correction); err != nil {
+		return "", m, false, err
+	}
+	err = t.tx.QueryRowContext(t.ctx, leftQuery, id, m.Decision).Scan(&m.Left)
 	return digits(id), m, true, err
+}
+
+// Asked gives the corrections of a case's decision, reminders left out.
+func (t transaction) Asked(caseID string, decision int) ([]schemas.Correction, error) {
+	id, _ := number(caseID)
+	rows, err := t.tx.QueryContext(t.ctx, askedQuery, id, decision, queue.MaxSides)
+	if err != nil {
+		return nil, fmt.Errorf("read outbox: %w", err)
+	}
+	defer rows.Close()
+	var asked []schemas.Correction
+	for rows.Next() {
+		var content sql.RawBytes
+		var c schemas.Correction
+		if err := rows.Scan(&content); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(content, &c); err != nil {
+			return nil, fmt.Errorf("a correction of case %s is damaged; restore the database from a backup", caseID)
+		}
+		asked = append(asked, c)
+	}
+	return asked, rows.Err()
 }

@@ -29,7 +29,8 @@
     const chosen = choices[Number(key) - 1];
     if (!chosen) return false;
     chosen.checked = true;
-    document.getElementById("reason").focus();
+    const more = chosen.parentElement.querySelector(".extra input, .extra select");
+    (more || document.getElementById("reason")).focus();
     return true;
   };
 
@@ -57,7 +58,9 @@
       return;
     }
     if (areOff() || isTyping(event.target)) return;
-    const done = event.key === "j" ? (move(1), true)
+    const find = event.key === "/" && document.querySelector("[data-find]");
+    const done = find ? (find.focus(), find.select(), true)
+      : event.key === "j" ? (move(1), true)
       : event.key === "k" ? (move(-1), true)
       : /^[1-4]$/.test(event.key) ? choose(event.key)
       : /^[cnu]$/.test(event.key) && press(event.key);

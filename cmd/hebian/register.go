@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"hebian/hub"
+	"hebian/matcher"
+	"hebian/matcher/entity"
+	goldenbook "hebian/matcher/entity/book"
+	"hebian/matcher/entity/search"
+	"hebian/matcher/institution"
+	"hebian/matcher/queue"
+	"hebian/schemas"
+)
+
+// register is what the judge of a hub knows of legal entities. The judge alone changes it; its parts have locks of their own, so that
+// officers may look meanwhile.
+type register struct {
+	standing     *entity.Standing
+	book         *goldenbook.Book // the golden records
+	names        *search.Index[entity.ID]
+	institutions *institution.Index
+
+	day    schemas.Date         // judged by; the judge's alone
+	handed map[string]bool      // sources whose register came in; the judge's alone
+	cased  map[matcher.Key]bool // findings that may have a case whose finding stands; the judge's alone
+}
+
+// openRegister makes the register from the log, writes down what golden records lack, and tells the queue how everything stands.
+func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Receipt) error {
+	r := &register{
+		standing: s.config.Entities.standing(), names: search.New[entity.ID](), institutions: institution.NewIndex(), handed: map[string]bool{},
+		cased: map[matcher.Key]bool{},
+	}
+	s.register = r
+	var err error
+	if r.book, err = goldenbook.Open(ctx, s.log, s.schemaIDs[goldenbook.Topic]); err != nil {
+		return err
+	}
+	if err := r.standing.Restore(r.book.Identities()); err != nil {
+		return err
+	}
+	counts := map[int64]string{}
+	for id, receipt := range receipts {
+		counts[id] = receipt.File
+		r.note(receipt)
+	}
+	if err := s.foldEntities(ctx, r.standing, counts); err != nil {
+		return err
+	}
+	for _, topic := range institution.Topics() {
+		for p := range s.log.Partitions(topic) {
+			if _, err := hub.NewReader(s.log, counts).Replay(ctx, topic, p, 0, func(file string, b *hub.Batch) error {
+				_, err := r.institutions.Apply(file, b)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.heedLinks(ctx); err != nil {
+		return err
+	}
+	if r.day, err = s.firstEntityDay(ctx); err != nil {
+		return err
+	}
+	change, err := r.standing.Judge(ctx, r.day)
+	if err != nil {
+		return err
+	}
+	if err := s.writeGolden(ctx, &change); err != nil {
+		return err
+	}
+	return s.ruleEntities(ctx)
+}
+
+// note remembers whose register came in.
+func (r *register) note(receipt hub.Receipt) {
+	if receipt.Subject == registrationSubject {
+		r.handed[receipt.Agency] = true
+	}
+}
+
+// entitiesProvisional says whether a source is still to hand its register in: until then what looks like a conflict may be none.
+func (s *service) entitiesProvisional() bool {
+	return slices.ContainsFunc(s.config.Entities.Sources, func(source string) bool { return !s.register.handed[source] })
+}
+
+// Legal entities are judged by the present day: whether a source may still follow is a matter of days. The day last judged by
+// is kept, so that a clock which jumps back turns nothing back.
+const entityDaySetting = "entity_day"
+
+func (s *service) firstEntityDay(ctx context.Context) (schemas.Date, error) {
+	if s.fixedDay {
+		return s.day, nil
+	}
+	text, err := s.db.Setting(ctx, entityDaySetting)
+	if err != nil {
+		return 0, err
+	}
+	last, _ := schemas.ParseDate(text) // there is none before the first start
+	today := max(last, schemas.DateOf(s.calendar()))
+	return today, s.db.Set(ctx, entityDaySetting, today.String())
+}
+
+// turnEntityDay judges what hangs on the day anew when another has begun.
+func (s *service) turnEntityDay(ctx context.Context) error {
+	today := schemas.DateOf(s.calendar())
+	if s.fixedDay || today <= s.register.day {
+		return nil
+	}
+	if err := s.untilDone(ctx, "judge", func() error { return s.db.Set(ctx, entityDaySetting, today.String()) }); err != nil {
+		return err
+	}
+	change, err := s.register.standing.Judge(ctx, today)
+	if err != nil {
+		return err
+	}
+	s.register.day = today
+	return s.follow(ctx, &change, 0, nil)
+}
+
+// foldRegister folds a delivery of an agency's register, or of divisions.
+func (s *service) foldRegister(ctx context.Context, receipt hub.Receipt) error {
+	reader := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File})
+	change, err := s.register.standing.Fold(ctx, func(fn func(string, *hub.Batch) error) error { return reader.Delivery(ctx, receipt, fn) })
+	if err != nil {
+		return fmt.Errorf("fold delivery %d: %w", receipt.Delivery, err)
+	}
+	before := s.entitiesProvisional()
+	s.register.note(receipt)
+	if err := s.follow(ctx, &change, receipt.Delivery, judged(receipt, change.Rows)); err != nil {
+		return err
+	}
+	if before && !s.entitiesProvisional() {
+		return s.ruleEntities(ctx)
+	}
+	return nil
+}
+
+// foldInstitutions folds a delivery of what else agencies keep about institutions. Nobody is judged by it.
+func (s *service) foldInstitutions(ctx context.Context, receipt hub.Receipt) error {
+	rows := int64(0)
+	err := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File}).Delivery(ctx, receipt, func(file string, b *hub.Batch) error {
+		n, err := s.register.institutions.Apply(file, b)
+		rows += n
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("fold delivery %d: %w", receipt.Delivery, err)
+	}
+	return s.rule(ctx, nil, judged(receipt, map[string]int64{receipt.Subject: rows}))
+}
+
+// heedLinks hears what officers decided on links.
+func (s *service) heedLinks(ctx context.Context) error {
+	decided, err := s.queue.Links(ctx)
+	if err != nil {
+		return err
+	}
+	var links []entity.Link
+	for _, d := range decided {
+		a, okA := entity.SourceOf(d.A.Source)
+		b, okB := entity.SourceOf(d.B.Source)
+		if !okA || !okB {
+			return fmt.Errorf("a link decision of case %s names no source", d.Case)
+		}
+		links = append(links, entity.Link{A: entity.RecordKey{Source: a, Key: d.A.Key}, B: entity.RecordKey{Source: b, Key: d.B.Key}, Same: d.Same})
+	}
+	change, err := s.register.standing.Decide(ctx, links)
+	if err != nil {
+		return err
+	}
+	return s.follow(ctx, &change, 0, nil)
+}
+
+// follow writes golden records down, offers names for search, and rules on the cases that a change touches.
+func (s *service) follow(ctx context.Context, change *entity.Change, cause int64, judged []queue.Judged) error {
+	// Before the cases: an ID that a case bears is on disk, and a restart gives it to the same entity.
+	if err := s.writeGolden(ctx, change); err != nil {
+		return err
+	}
+	provisional := s.entitiesProvisional()
+	var rulings []queue.Ruling
+	for _, some := range [][]entity.CaseFinding{change.Opened, change.Refreshed} {
+		for len(some) > 0 {
+			n := 1
+			for n < len(some) && some[n].Entity == some[0].Entity {
+				n++
+			}
+			rulings = append(rulings, s.register.rulings(some[:n], provisional, cause)...)
+			some = some[n:]
+		}
+	}
+	for _, gone := range change.Closed {
+		key := queue.KeyOfEntity(gone)
+		rulings = append(rulings, queue.Ruling{Key: key, Provisional: provisional, Cause: cause})
+		if !provisional {
+			delete(s.register.cased, key)
+		}
+	}
+	return s.rule(ctx, rulings, judged)
+}
+
+// rulings are those on findings of one entity that may do something to a case.
+func (r *register) rulings(keys []entity.CaseFinding, provisional bool, cause int64) (rulings []queue.Ruling) {
+	if provisional && !slices.ContainsFunc(keys, func(k entity.CaseFinding) bool { return r.cased[queue.KeyOfEntity(k)] }) {
+		return nil // while registers come in, nearly everything
+	}
+	e, ok := r.standing.Entity(keys[0].Entity)
+	if !ok {
+		return nil
+	}
+	for i := range e.Findings {
+		f := &e.Findings[i]
+		if slices.Contains(keys, entity.CaseFinding{Entity: e.ID, Kind: f.Kind, Detail: f.Detail}) {
+			rulings = r.add(rulings, e, f, provisional, cause)
+		}
+	}
+	return rulings
+}
+
+// add adds the ruling on a finding, unless there is no case and it opens none.
+func (r *register) add(rulings []queue.Ruling, e *entity.Entity, f *entity.Finding, provisional bool, cause int64) []queue.Ruling {
+	ruling := queue.OfEntity(e, f, r.day)
+	ruling.Provisional, ruling.Cause = provisional, cause
+	if !r.cased[ruling.Key] && (provisional || !ruling.Present) {
+		return rulings
+	}
+	if !provisional {
+		r.cased[ruling.Key] = ruling.Present
+	}
+	return append(rulings, ruling)
+}
+
+// ruleEntities rules on every finding about a legal entity, and on every case that none stands behind any more.
+func (s *service) ruleEntities(ctx context.Context) error {
+	r := s.register
+	clear(r.cased)
+	left := map[matcher.Key]bool{} // cases whose findings were not met
+	if err := s.queue.Unsettled(ctx, func(c queue.Case) error {
+		if c.Key.Entity != "" {
+			left[c.Key], r.cased[c.Key] = true, true
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	provisional := s.entitiesProvisional()
+	var rulings []queue.Ruling
+	if err := r.standing.Each(func(e *entity.Entity) error {
+		for i := range e.Findings {
+			rulings = r.add(rulings, e, &e.Findings[i], provisional, 0)
+			delete(left, queue.KeyOfEntity(entity.CaseFinding{Entity: e.ID, Kind: e.Findings[i].Kind, Detail: e.Findings[i].Detail}))
+		}
+		if len(rulings) < rulingsAtOnce {
+			return nil
+		}
+		some := rulings
+		rulings = nil
+		return s.rule(ctx, some, nil)
+	}); err != nil {
+		return err
+	}
+	for key := range left {
+		rulings = append(rulings, queue.Ruling{Key: key, Provisional: provisional})
+	}
+	return s.rule(ctx, rulings, nil)
+}

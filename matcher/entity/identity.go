@@ -1,0 +1,342 @@
+package entity
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"iter"
+	"maps"
+	"slices"
+
+	"hebian/schemas"
+)
+
+// Identities say which entity each record belonged to when somebody last wrote it down.
+type Identities struct {
+	Records iter.Seq[Identity] // those that belong to an entity, and those that did
+	Retired iter.Seq2[ID, ID]  // IDs that name no entity any more, and what each became part of; 0: of nothing
+	Next    ID                 // the first ID that was never given
+}
+
+// Identity is the entity that a record belongs to.
+type Identity struct {
+	RecordKey
+	Record  schemas.ID // which of several rows under one key; zero: not known
+	Current ID         // 0: the record was withdrawn
+	Home    ID         // where it was first placed
+}
+
+// roll is the IDs: which entity has which, and what became of the others.
+type roll struct {
+	bodies   []uint32         // by ID; 0: no entity has it
+	into     map[ID]ID        // of IDs that no entity has, what they became part of
+	departed map[keyDigest]ID // homes of records that were withdrawn
+	restored *restored        // nil after the first judgement
+}
+
+func newRoll() roll {
+	return roll{bodies: make([]uint32, 1), into: map[ID]ID{}, departed: map[keyDigest]ID{}}
+}
+
+// next is the first ID that was never given.
+func (r *roll) next() ID { return ID(len(r.bodies)) }
+
+// find gives the body of an ID, or of what that became part of; 0 if nothing is left.
+func (r *roll) find(id ID) uint32 {
+	for range len(r.into) + 1 {
+		if id >= r.next() || r.bodies[id] != 0 {
+			break
+		}
+		id = r.into[id]
+	}
+	if id >= r.next() {
+		return 0
+	}
+	return r.bodies[id]
+}
+
+// identity is what a record brings along.
+type identity struct{ current, home ID }
+
+// identify gives the drafts their IDs. An entity keeps that of its members: where two want the same one, it goes to the one with more
+// members whose home it is, then to the one with more members that bore it last, then to the one with the smallest first member. Who
+// gets none takes one that no entity has and that is home to most of its members: undoing a merge brings the old ID back. New IDs
+// follow the order of the drafts.
+func (g *region) identify(drafts []draft) {
+	g.award(drafts, func(i identity) ID { return i.current })
+	g.award(drafts, func(i identity) ID { return i.home })
+	for i := range drafts {
+		d := &drafts[i]
+		if d.id == 0 {
+			d.id, d.born = g.roll.next(), true
+			g.roll.bodies = append(g.roll.bodies, d.body)
+		}
+		for _, n := range d.members {
+			if h := g.held.at(n); h.home == 0 {
+				h.home = d.id
+			}
+		}
+	}
+}
+
+// claim is what an entity without ID has to do with an ID.
+type claim struct {
+	draft          int
+	id             ID
+	homes, bearers int // members whose home it is, and who bore it last
+}
+
+// award gives IDs that no entity has to drafts without one: of the IDs that their members name, the one with the best claim.
+func (g *region) award(drafts []draft, named func(identity) ID) {
+	var claims []claim
+	for i := range drafts {
+		if drafts[i].id != 0 {
+			continue
+		}
+		first := len(claims)
+		for _, n := range drafts[i].members {
+			id := named(g.were[g.where(n)])
+			if id != 0 && g.roll.bodies[id] == 0 && !slices.ContainsFunc(claims[first:], func(c claim) bool { return c.id == id }) {
+				claims = append(claims, claim{draft: i, id: id})
+			}
+		}
+		for c := range claims[first:] {
+			g.weigh(&claims[first+c], drafts[i].members)
+		}
+	}
+	slices.SortFunc(claims, func(a, b claim) int {
+		return cmp.Or(-cmp.Compare(a.homes, b.homes), -cmp.Compare(a.bearers, b.bearers), cmp.Compare(a.id, b.id), g.compareFirst(drafts, a, b))
+	})
+	for _, c := range claims {
+		if d := &drafts[c.draft]; d.id == 0 && g.roll.bodies[c.id] == 0 {
+			d.id, g.roll.bodies[c.id] = c.id, d.body
+			d.born = !g.released[c.id]
+			delete(g.roll.into, c.id)
+		}
+	}
+}
+
+func (g *region) weigh(c *claim, members []uint32) {
+	for _, n := range members {
+		were := g.were[g.where(n)]
+		if were.home == c.id {
+			c.homes++
+		}
+		if were.current == c.id {
+			c.bearers++
+		}
+	}
+}
+
+// compareFirst compares the first members of two drafts.
+func (g *region) compareFirst(drafts []draft, a, b claim) int {
+	if a.draft == b.draft {
+		return 0
+	}
+	firstA, firstB := g.firstOf(drafts[a.draft].members), g.firstOf(drafts[b.draft].members)
+	return firstA.Compare(&firstB)
+}
+
+func (g *region) firstOf(members []uint32) Record {
+	var first, other Record
+	g.load(members[0], &first)
+	for _, n := range members[1:] {
+		if g.load(n, &other); other.Compare(&first) < 0 {
+			first = other
+		}
+	}
+	return first
+}
+
+// recall notes what the records of the region bring along, and releases the IDs of its entities. A row that was changed is a record
+// that went and one that came under the same key.
+func (g *region) recall() {
+	g.were = make([]identity, len(g.records))
+	g.released = make(map[ID]bool, len(g.bodies))
+	for _, b := range g.bodies {
+		id := g.entities.at(b).id
+		g.released[id], g.roll.bodies[id] = true, 0
+	}
+	gone := map[RecordKey][]identity{}
+	var fresh []int
+	for i, n := range g.records {
+		h := g.held.at(n)
+		if h.entity == 0 {
+			fresh = append(fresh, i)
+			continue
+		}
+		g.were[i] = identity{g.entities.at(h.entity).id, h.home}
+		if h.flags&flagGone != 0 {
+			key := g.key(n)
+			gone[key] = append(gone[key], g.were[i])
+		}
+	}
+	if g.roll.restored != nil {
+		g.resume(fresh)
+		return
+	}
+	for _, i := range fresh {
+		if len(gone)+len(g.roll.departed) == 0 {
+			break
+		}
+		key := g.key(g.records[i])
+		if those := gone[key]; len(those) > 0 {
+			g.were[i], gone[key] = those[0], those[1:]
+		} else if home, known := g.roll.departed[digestOf(key)]; known {
+			g.were[i].home = home
+			delete(g.roll.departed, digestOf(key))
+		}
+	}
+	for key, those := range gone {
+		if len(those) > 0 {
+			g.roll.departed[digestOf(key)] = those[0].home
+		}
+	}
+}
+
+// keyDigest stands for a RecordKey, and takes less room.
+type keyDigest [16]byte
+
+func digestOf(key RecordKey) keyDigest {
+	var room [64]byte
+	sum := sha256.Sum256(append(append(room[:0], byte(key.Source)), key.Key...))
+	return keyDigest(sum[:len(keyDigest{})])
+}
+
+func (d *keyDigest) hash() uint64 { return binary.LittleEndian.Uint64(d[:]) }
+
+// restored are the identities of an earlier run.
+type restored struct {
+	table   table
+	entries blocks[restoredIdentity]
+}
+
+type restoredIdentity struct {
+	key    keyDigest
+	record uint64 // the first bytes of its ID; 0: not known
+	identity
+	taken bool
+}
+
+func restore(ids *Identities, r *roll) *restored {
+	all := new(restored)
+	next := max(ids.Next, 1)
+	for id := range ids.Records {
+		next = max(next, id.Current+1, id.Home+1)
+		n := all.entries.take(1)
+		e := all.entries.at(n)
+		*e = restoredIdentity{digestOf(id.RecordKey), binary.LittleEndian.Uint64(id.Record[:]), identity{id.Current, id.Home}, false}
+		all.table.put(e.key.hash(), n)
+	}
+	r.bodies, r.into = make([]uint32, next), maps.Collect(ids.Retired)
+	return all
+}
+
+// resume gives records what they had in the earlier run: of several rows under one key, first those that it knows by their ID.
+func (g *region) resume(fresh []int) {
+	all := g.roll.restored
+	for n := uint32(1); n < all.entries.used; n++ {
+		if current := all.entries.at(n).current; current != 0 {
+			g.released[current] = true
+		}
+	}
+	var late []int
+	for _, i := range fresh {
+		if !g.resumeOne(i, true) {
+			late = append(late, i)
+		}
+	}
+	for _, i := range late {
+		g.resumeOne(i, false)
+	}
+	for n := uint32(1); n < all.entries.used; n++ {
+		if e := all.entries.at(n); !e.taken {
+			g.roll.departed[e.key] = e.home
+		}
+	}
+	g.roll.restored = nil
+}
+
+func (g *region) resumeOne(i int, sure bool) bool {
+	all, n := g.roll.restored, g.records[i]
+	key, record := digestOf(g.key(n)), binary.LittleEndian.Uint64(g.id(n)[:])
+	var best *restoredIdentity
+	all.table.find(key.hash(), func(m uint32) bool {
+		e := all.entries.at(m)
+		if e.key != key || e.taken || sure && e.record != 0 && e.record != record {
+			return false
+		}
+		if best == nil || e.record == record || best.record != record && e.current < best.current {
+			best = e
+		}
+		return false
+	})
+	if best == nil {
+		return false
+	}
+	best.taken, g.were[i] = true, best.identity
+	return true
+}
+
+// retire notes the IDs that no entity has any more and what became of them, and tells what merged and what was split.
+func (g *region) retire(drafts []draft, before map[ID]hearing, change *Change) {
+	if len(g.released) == 0 {
+		return
+	}
+	merged, split := map[ID][]ID{}, map[ID][]ID{}
+	became := map[ID]map[ID]int{} // of retired IDs, how many of their records are where
+	for i := range drafts {
+		d := &drafts[i]
+		var from map[ID]int
+		for _, n := range d.members {
+			was := g.were[g.where(n)].current
+			if was == 0 || was == d.id {
+				continue
+			}
+			if d.born {
+				if from == nil {
+					from = map[ID]int{}
+				}
+				from[was]++
+			}
+			if g.roll.bodies[was] == 0 {
+				if became[was] == nil {
+					became[was] = map[ID]int{}
+				}
+				became[was][d.id]++
+			}
+		}
+		if origin := mostOf(from); origin != 0 {
+			split[origin] = append(split[origin], d.id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(g.released)) {
+		if g.roll.bodies[id] != 0 {
+			continue
+		}
+		change.Retired = append(change.Retired, id)
+		g.note(id, before[id].kept, nil, change)
+		if into := mostOf(became[id]); into != 0 {
+			g.roll.into[id] = into
+			merged[into] = append(merged[into], id)
+		}
+	}
+	for _, into := range slices.Sorted(maps.Keys(merged)) {
+		change.Lineage = append(change.Lineage, Lineage{Merged, merged[into], []ID{into}})
+	}
+	for _, from := range slices.Sorted(maps.Keys(split)) {
+		slices.Sort(split[from])
+		change.Lineage = append(change.Lineage, Lineage{Split, []ID{from}, split[from]})
+	}
+}
+
+// mostOf gives the ID that is counted most often, the smallest of several; 0 if there is none.
+func mostOf(counts map[ID]int) ID {
+	best := ID(0)
+	for id, n := range counts {
+		if best == 0 || n > counts[best] || n == counts[best] && id < best {
+			best = id
+		}
+	}
+	return best
+}

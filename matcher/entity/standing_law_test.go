@@ -1,0 +1,627 @@
+package entity_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"hebian/matcher/entity"
+	"hebian/schemas"
+)
+
+// TestAnyWay: whatever the way there, a standing says what the rules say of the rows that are left, and what one fold of them says;
+// and its changes add up to that.
+func TestAnyWay(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWay(t, rt)
+		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
+			w.step()
+			w.check()
+		}
+	})
+}
+
+// way is a standing on its way, with all that it was told.
+type way struct {
+	t        *testing.T
+	rt       *rapid.T
+	journal  *journal
+	standing *entity.Standing
+	most     int
+	day      schemas.Date
+	links    []entity.Link
+	open     map[entity.CaseFinding]bool // as changes say
+	golden   map[entity.ID]bool
+}
+
+func newWay(t *testing.T, rt *rapid.T) *way {
+	w := &way{t: t, rt: rt, journal: newJournal(t), most: rapid.SampledFrom([]int{1000, 3, 2}).Draw(rt, "most"), day: asOf,
+		open: map[entity.CaseFinding]bool{}, golden: map[entity.ID]bool{}}
+	w.standing = entity.NewStanding(entity.Options{MaxSharers: w.most})
+	for _, d := range divisionRows() {
+		w.fold([]change{{row: w.journal.addDivision(d)}})
+	}
+	if rapid.Bool().Draw(rt, "decided before") {
+		w.decide()
+	}
+	w.fold(w.changes())
+	w.judge(asOf)
+	w.check()
+	return w
+}
+
+func (w *way) step() {
+	switch rapid.IntRange(0, 9).Draw(w.rt, "step") {
+	case 0:
+		w.decide()
+	case 1:
+		w.judge(asOf + schemas.Date(rapid.IntRange(-60, 60).Draw(w.rt, "days")))
+	case 2:
+		w.fold(w.divisionChanges())
+	default:
+		w.fold(w.changes())
+	}
+}
+
+func (w *way) fold(changes []change) {
+	w.rt.Log("fold", changes)
+	for len(changes) > 0 {
+		n := rapid.IntRange(1, len(changes)).Draw(w.rt, "delivery")
+		c, err := w.standing.Fold(context.Background(), w.journal.deliver(changes[:n]...))
+		w.follow(c, err)
+		changes = changes[n:]
+	}
+}
+
+func (w *way) judge(day schemas.Date) {
+	w.day = day
+	w.follow(w.standing.Judge(context.Background(), day))
+}
+
+// decide draws decisions of officers about few rows.
+func (w *way) decide() {
+	key := rapid.Custom(func(t *rapid.T) entity.RecordKey {
+		if len(w.journal.rows) == 0 || rapid.IntRange(0, 9).Draw(t, "nobody") == 0 {
+			return entity.RecordKey{Source: entity.Tax, Key: "nobody's"}
+		}
+		r := rapid.SampledFrom(w.journal.rows).Draw(t, "row")
+		return entity.RecordKey{Source: r.Source, Key: r.Key}
+	})
+	w.links = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) entity.Link {
+		return entity.Link{A: key.Draw(t, "a"), B: key.Draw(t, "b"), Same: rapid.Bool().Draw(t, "same")}
+	}), 0, 4).Draw(w.rt, "links")
+	w.rt.Log("decide", w.links)
+	w.follow(w.standing.Decide(context.Background(), w.links))
+}
+
+// changes draws rows that come, go, or are written anew under their key, some of them in an odd order.
+func (w *way) changes() []change {
+	var changes []change
+	for range rapid.IntRange(1, 9).Draw(w.rt, "changes") {
+		var live []int
+		for _, n := range w.journal.left() {
+			if _, ok := w.journal.divisions[n]; !ok && !slices.Contains(changes, change{n, true}) {
+				live = append(live, n)
+			}
+		}
+		kind := rapid.IntRange(0, 5).Draw(w.rt, "kind")
+		if len(live) == 0 {
+			kind = 5
+		}
+		switch kind {
+		case 0:
+			changes = append(changes, change{rapid.SampledFrom(live).Draw(w.rt, "gone"), true})
+		case 1: // the row again, after all
+			n := rapid.SampledFrom(live).Draw(w.rt, "again")
+			changes = append(changes, change{n, true}, change{n, false})
+		case 2: // never there
+			n := w.journal.add(aRow().Draw(w.rt, "row"))
+			changes = append(changes, change{n, rapid.Bool().Draw(w.rt, "taken back first")})
+			changes = append(changes, change{n, !changes[len(changes)-1].retract})
+		case 3, 4:
+			n := rapid.SampledFrom(live).Draw(w.rt, "old")
+			r := aRow().Draw(w.rt, "new")
+			r.Source, r.Key = w.journal.rows[n].Source, w.journal.rows[n].Key
+			changes = append(changes, change{n, true}, change{w.journal.add(r), false})
+		default:
+			changes = append(changes, change{w.journal.add(aRow().Draw(w.rt, "row")), false})
+		}
+	}
+	return changes
+}
+
+// divisionChanges draws a change of the divisions, which moves addresses.
+func (w *way) divisionChanges() []change {
+	var changes []change
+	for _, n := range w.journal.left() {
+		d, ok := w.journal.divisions[n]
+		if !ok || rapid.IntRange(0, 2).Draw(w.rt, "changed") > 0 {
+			continue
+		}
+		changes = append(changes, change{n, true})
+		if rapid.Bool().Draw(w.rt, "renamed") {
+			d.Name = rapid.SampledFrom([]string{"青岚县", "白鹭县", "人民"}).Draw(w.rt, "name")
+		}
+		if rapid.Bool().Draw(w.rt, "dated") {
+			to := asOf + schemas.Date(rapid.IntRange(-40, 40).Draw(w.rt, "until"))
+			d.ValidTo = &to
+		}
+		if rapid.IntRange(0, 3).Draw(w.rt, "dropped") > 0 {
+			changes = append(changes, change{w.journal.addDivision(d), false})
+		}
+	}
+	return changes
+}
+
+// follow adds a change up.
+func (w *way) follow(c entity.Change, err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range c.Closed {
+		if !w.open[f] {
+			w.rt.Fatalf("%v is closed and was not open", f)
+		}
+		delete(w.open, f)
+	}
+	for _, f := range c.Opened {
+		if w.open[f] {
+			w.rt.Fatalf("%v is opened and was open", f)
+		}
+		w.open[f] = true
+	}
+	for _, f := range c.Refreshed {
+		if !w.open[f] {
+			w.rt.Fatalf("%v is refreshed and was not open", f)
+		}
+	}
+	for _, id := range c.Retired {
+		if !w.golden[id] {
+			w.rt.Fatalf("%v is retired and was none", id)
+		}
+		delete(w.golden, id)
+	}
+	for _, id := range c.Golden {
+		w.golden[id] = true
+	}
+}
+
+// check holds the standing against the rules and against a fold of what is left.
+func (w *way) check() {
+	w.t.Helper()
+	got := described(w.t, w.standing)
+	if diff := gocmp.Diff(reference(w), grouping(got)); diff != "" {
+		w.rt.Fatalf("linked otherwise than the rules say: -rules +standing\n%s", diff)
+	}
+	if diff := gocmp.Diff(described(w.t, w.fresh()), got); diff != "" {
+		w.rt.Fatalf("another result than of one fold: -one fold +on the way\n%s", diff)
+	}
+	open, golden := map[entity.CaseFinding]bool{}, map[entity.ID]bool{}
+	counts := entity.Counts{Findings: map[entity.Kind]map[string]int{}}
+	each(w.t, w.standing, func(e *entity.Entity) {
+		golden[e.ID] = true
+		counts.Entities++
+		counts.Records += len(e.Members)
+		for i := range e.Findings {
+			f := &e.Findings[i]
+			open[entity.CaseFinding{Entity: e.ID, Kind: f.Kind, Detail: f.Detail}] = true
+			if counts.Findings[f.Kind] == nil {
+				counts.Findings[f.Kind] = map[string]int{}
+			}
+			counts.Findings[f.Kind][f.State()]++
+		}
+	})
+	if diff := gocmp.Diff(open, w.open); diff != "" {
+		w.rt.Fatalf("changes add up to other findings: -standing +changes\n%s", diff)
+	}
+	if diff := gocmp.Diff(golden, w.golden); diff != "" {
+		w.rt.Fatalf("changes add up to other entities: -standing +changes\n%s", diff)
+	}
+	kept := w.standing.Counts()
+	maps.DeleteFunc(kept.Findings, func(_ entity.Kind, states map[string]int) bool { return len(states) == 0 })
+	if diff := gocmp.Diff(counts, kept); diff != "" {
+		w.rt.Fatalf("counted otherwise: -each +counts\n%s", diff)
+	}
+}
+
+// fresh is a standing that got what is left in one delivery.
+func (w *way) fresh() *entity.Standing {
+	w.t.Helper()
+	s := entity.NewStanding(entity.Options{MaxSharers: w.most})
+	var all []change
+	for _, n := range w.journal.left() {
+		all = append(all, change{row: n})
+	}
+	order := rapid.Permutation(all).Draw(w.rt, "order")
+	if _, err := s.Fold(context.Background(), w.journal.deliver(order...)); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := s.Decide(context.Background(), w.links); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := s.Judge(context.Background(), w.day); err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// description is what may be said of an entity whatever the way to it: all but its ID, and where its rows lie in the log.
+type description struct {
+	Code     string
+	Members  []entity.Record
+	Review   []int
+	Clash    []string
+	Golden   [entity.NumFields]entity.GoldenValue
+	Findings []entity.Finding
+}
+
+func described(t testing.TB, s *entity.Standing) (all []description) {
+	each(t, s, func(e *entity.Entity) {
+		d := description{e.Code, slices.Clone(e.Members), slices.Clone(e.Review), e.Clash, e.Golden, e.Findings}
+		for i := range d.Members {
+			d.Members[i].Ref, d.Members[i].Delivery = 0, 0
+		}
+		for i := range d.Findings {
+			f := &d.Findings[i]
+			f.Entity = 0
+			for k := range f.Candidates {
+				f.Candidates[k].Entity = 0
+			}
+		}
+		all = append(all, d)
+	})
+	return all
+}
+
+func each(t testing.TB, s *entity.Standing, fn func(*entity.Entity)) {
+	t.Helper()
+	if err := s.Each(func(e *entity.Entity) error { fn(e); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// group is an entity as linking alone sees it. Lines name rows.
+type group struct {
+	Code   string
+	Lines  []int64
+	Review []int64
+	Clash  []string
+}
+
+func grouping(all []description) (groups []group) {
+	for _, d := range all {
+		g := group{Code: d.Code, Clash: d.Clash}
+		for _, m := range d.Members {
+			g.Lines = append(g.Lines, m.Line)
+		}
+		for _, i := range d.Review {
+			g.Review = append(g.Review, d.Members[i].Line)
+		}
+		slices.Sort(g.Lines)
+		slices.Sort(g.Review)
+		groups = append(groups, g)
+	}
+	return inOrder(groups)
+}
+
+func inOrder(groups []group) []group {
+	slices.SortFunc(groups, func(a, b group) int { return cmp.Or(cmp.Compare(a.Code, b.Code), slices.Compare(a.Lines, b.Lines)) })
+	return groups
+}
+
+// linking is linking as it is written down, row against row.
+type linking struct {
+	rows      []entity.Record
+	codes     []entity.Codes
+	sharers   map[string]int // by code
+	most      int
+	links     []entity.Link
+	divisions *entity.Divisions
+	day       schemas.Date
+}
+
+func reference(w *way) []group {
+	r := linking{sharers: map[string]int{}, most: w.most, links: w.links, day: w.day}
+	var divisions []schemas.Division
+	for _, n := range w.journal.left() {
+		if d, ok := w.journal.divisions[n]; ok {
+			divisions = append(divisions, d)
+			continue
+		}
+		row := w.journal.rows[n]
+		c := row.Codes()
+		r.rows, r.codes = append(r.rows, row), append(r.codes, c)
+		for _, code := range []string{c.Org, c.Org2, "reg" + c.Reg} {
+			r.sharers[code]++
+		}
+	}
+	r.divisions = entity.NewDivisions(divisions)
+	return r.groups()
+}
+
+func (r *linking) groups() []group {
+	three := r.join(upTo(len(r.rows)), nil, func(i, j int) bool {
+		return r.sameOrg(i, j) || r.sameReg(i, j) // an equal USCC is an equal organisation code
+	})
+	links, review := map[[2]int]bool{}, map[int]bool{}
+	for i := range r.rows {
+		var found []int
+		for j := range r.rows {
+			if three[j] != three[i] && !slices.ContainsFunc(found, func(f int) bool { return three[f] == three[j] }) && r.fits(i, j) && !r.barred(i, three, three[j]) {
+				found = append(found, j)
+			}
+		}
+		if alone := count(three, three[i]) == 1; alone && len(found) == 1 {
+			links[[2]int{i, found[0]}] = true
+		} else if alone && len(found) > 1 && !r.settled(i) {
+			review[i] = true
+		}
+	}
+	all := r.join(upTo(len(r.rows)), three, func(i, j int) bool {
+		return links[[2]int{i, j}] || links[[2]int{j, i}] || r.said(i, j, true)
+	})
+	var groups []group
+	for c := range r.rows {
+		var members []int
+		for i := range r.rows {
+			if all[i] == c {
+				members = append(members, i)
+			}
+		}
+		if len(members) > 0 {
+			groups = append(groups, r.split(members, review)...)
+		}
+	}
+	return inOrder(groups)
+}
+
+// split makes entities of a component.
+func (r *linking) split(members []int, review map[int]bool) []group {
+	parts := map[string][]int{}
+	for _, i := range members {
+		if uscc := r.codes[i].USCC; uscc != "" {
+			parts[uscc] = append(parts[uscc], i)
+		}
+	}
+	if len(parts) < 2 {
+		return []group{r.group("", members, review)}
+	}
+	codes := slices.Sorted(maps.Keys(parts))
+	placed := maps.Clone(parts)
+	var groups []group
+	for _, i := range members {
+		if r.codes[i].USCC != "" {
+			continue
+		}
+		home := ""
+		for _, rule := range []func(i, j int) bool{func(i, j int) bool { return r.said(i, j, true) }, r.sameOrg, r.sameReg, r.fits} {
+			var fit []string
+			for _, code := range codes {
+				if r.any(i, parts[code], rule) && !r.any(i, parts[code], func(i, j int) bool { return r.said(i, j, false) }) {
+					fit = append(fit, code)
+				}
+			}
+			if len(fit) == 1 {
+				home = fit[0]
+				break
+			}
+		}
+		if home != "" {
+			placed[home] = append(slices.Clone(placed[home]), i)
+			continue
+		}
+		for _, code := range codes {
+			if !r.any(i, parts[code], func(i, j int) bool { return r.said(i, j, false) }) {
+				review[i] = true
+			}
+		}
+		groups = append(groups, r.group(r.rows[i].SourceKey(), []int{i}, review))
+	}
+	for n, code := range codes {
+		g := r.group("", placed[code], review)
+		if n == 0 {
+			g.Clash = codes
+		}
+		groups = append(groups, g)
+	}
+	return groups
+}
+
+func (r *linking) group(code string, members []int, review map[int]bool) group {
+	g := group{Code: code}
+	var rows []entity.Record
+	for _, i := range members {
+		rows = append(rows, r.rows[i])
+		g.Lines = append(g.Lines, r.rows[i].Line)
+		c := r.codes[i]
+		if review[i] || r.crowded(c.Org) || r.crowded(c.Org2) || r.crowded("reg"+c.Reg) {
+			g.Review = append(g.Review, r.rows[i].Line)
+		}
+	}
+	if code == "" {
+		g.Code = entity.CodeOf(rows)
+	}
+	slices.Sort(g.Lines)
+	slices.Sort(g.Review)
+	return g
+}
+
+func (r *linking) crowded(code string) bool { return code != "" && code != "reg" && r.sharers[code] > r.most }
+
+func (r *linking) sameOrg(i, j int) bool {
+	for _, a := range []string{r.codes[i].Org, r.codes[i].Org2} {
+		for _, b := range []string{r.codes[j].Org, r.codes[j].Org2} {
+			if a != "" && a == b && !r.crowded(a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *linking) sameReg(i, j int) bool {
+	code := r.codes[i].Reg
+	return code != "" && code == r.codes[j].Reg && !r.crowded("reg"+code)
+}
+
+func (r *linking) fits(i, j int) bool {
+	a, b := &r.rows[i], &r.rows[j]
+	if a.Division == "" || a.Division != b.Division {
+		return false
+	}
+	names := func(r *entity.Record) []string {
+		if r.SecondName == "" {
+			return []string{entity.TextKey(r.Name)}
+		}
+		return []string{entity.TextKey(r.Name), entity.TextKey(r.SecondName)}
+	}
+	if !slices.ContainsFunc(names(a), func(name string) bool { return slices.Contains(names(b), name) }) {
+		return false
+	}
+	rep := entity.TextKey(a.LegalRep)
+	address := r.divisions.AddressKey(a.Address, a.Division, r.day)
+	return rep != "" && rep == entity.TextKey(b.LegalRep) || address != "" && address == r.divisions.AddressKey(b.Address, b.Division, r.day)
+}
+
+// said says whether officers said that two rows are of the same entity, or of two.
+func (r *linking) said(i, j int, same bool) bool {
+	a, b := entity.RecordKey{Source: r.rows[i].Source, Key: r.rows[i].Key}, entity.RecordKey{Source: r.rows[j].Source, Key: r.rows[j].Key}
+	for _, l := range slices.Backward(r.links) {
+		if l.A == a && l.B == b || l.A == b && l.B == a {
+			return l.A != l.B && l.Same == same
+		}
+	}
+	return false
+}
+
+func (r *linking) settled(i int) bool {
+	return r.any(i, upTo(len(r.rows)), func(i, j int) bool { return i != j && r.said(i, j, true) })
+}
+
+// barred says whether officers said that a row is of another entity than some row of a component.
+func (r *linking) barred(i int, components []int, c int) bool {
+	return r.any(i, upTo(len(r.rows)), func(i, j int) bool { return components[j] == c && r.said(i, j, false) })
+}
+
+func (r *linking) any(i int, others []int, holds func(i, j int) bool) bool {
+	return slices.ContainsFunc(others, func(j int) bool { return holds(i, j) })
+}
+
+// join gives components, beginning with some that are there: each by its smallest row.
+func (r *linking) join(rows, before []int, linked func(i, j int) bool) []int {
+	of := slices.Clone(rows)
+	if before != nil {
+		of = slices.Clone(before)
+	}
+	for changed := true; changed; {
+		changed = false
+		for i := range of {
+			for j := range of {
+				if of[j] < of[i] && (linked(i, j) || before != nil && before[i] == before[j]) {
+					of[i], changed = of[j], true
+				}
+				if of[i] < of[j] && (linked(i, j) || before != nil && before[i] == before[j]) {
+					of[j], changed = of[i], true
+				}
+			}
+		}
+	}
+	return of
+}
+
+func count(all []int, one int) (n int) {
+	for _, c := range all {
+		if c == one {
+			n++
+		}
+	}
+	return n
+}
+
+func upTo(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// divisionRows are those of the function divisions.
+func divisionRows() []schemas.Division {
+	text := func(s string) *string { return &s }
+	return []schemas.Division{
+		{Code: "130000", Name: "河北省"}, {Code: "139700", Name: "云溪市", Parent: text("130000")},
+		{Code: "139721", Name: "青岚县", Parent: text("139700")}, {Code: "139722", Name: "白鹭县", Parent: text("139700")},
+	}
+}
+
+// Codes that have to do with each other: two USCCs of one organisation code, one whose organisation code has another check, and others.
+var (
+	usccs = []string{usccOf("91139721", "QD0000197"), usccOf("52139721", "QD0000197"), usccOf("12139722", "QD0000154"), usccOf("91139722", "QD0000155"), "91139721QD0000197A"}
+	orgs  = []string{"QD0000197", "QD000019B", "QD0000154", "QD0000155", "QD000015B", "000000000"}
+	regs  = []string{"139722030000127", regOf("13972103000001"), "139722030000128"}
+)
+
+// usccOf adds the check character to what stands before the organisation code and to that.
+func usccOf(head, org string) string {
+	const alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+	sum, weight := 0, 1
+	for _, c := range head + org {
+		sum += strings.IndexRune(alphabet, c) * weight
+		weight = weight * 3 % 31
+	}
+	return head + org + string(alphabet[(31-sum%31)%31])
+}
+
+// regOf adds the check digit to 14 digits.
+func regOf(body string) string {
+	p := 10
+	for _, c := range body {
+		s := (p + int(c-'0')) % 10
+		if s == 0 {
+			s = 10
+		}
+		p = s * 2 % 11
+	}
+	return body + fmt.Sprint((11-p)%10)
+}
+
+// aRow draws a row that is likely to have to do with others.
+func aRow() *rapid.Generator[entity.Record] {
+	pick := func(t *rapid.T, label string, none int, values ...string) string {
+		if rapid.IntRange(0, 9).Draw(t, "no "+label) < none {
+			return ""
+		}
+		return rapid.SampledFrom(values).Draw(t, label)
+	}
+	return rapid.Custom(func(t *rapid.T) entity.Record {
+		r := entity.Record{
+			Source:     rapid.SampledFrom(entity.Sources()).Draw(t, "source"),
+			Key:        rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6"}).Draw(t, "key"),
+			Name:       rapid.SampledFrom([]string{"甲（一）局", "甲(一)局", "乙局", "丙 局"}).Draw(t, "name"),
+			SecondName: pick(t, "second name", 8, "乙局", "丙局", "甲（一）局"),
+			LegalRep:   pick(t, "representative", 3, "张三", "张 三", "李四"),
+			Address:    pick(t, "address", 3, "人民路1号", "青岚县人民路１号", "河北省白鹭县人民路1号", "北街2号", "青岚县"),
+			Division:   pick(t, "division", 1, "139721", "139721", "139722"),
+			Status:     rapid.SampledFrom([]schemas.RegistrationStatus{schemas.StatusNormal, schemas.StatusClosed}).Draw(t, "status"),
+			UpdatedOn:  asOf - schemas.Date(rapid.IntRange(0, 60).Draw(t, "updated")), HasUpdated: true,
+		}
+		if rapid.IntRange(0, 2).Draw(t, "coded") > 0 {
+			r.USCC = pick(t, "uscc", 6, usccs...)
+			r.OrgCode = pick(t, "org", 6, orgs...)
+			r.RegNo = pick(t, "reg", 6, regs...)
+			if rapid.IntRange(0, 9).Draw(t, "taxed") == 0 {
+				r.TaxNo = "139721" + rapid.SampledFrom(orgs).Draw(t, "tax")
+			}
+		}
+		return r
+	})
+}
