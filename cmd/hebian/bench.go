@@ -18,8 +18,14 @@ import (
 	"hebian/schemas/ident"
 )
 
-// bench is the command that measures what docs/benchmarks.md promises, each job in a process of its own.
+// bench are the commands that measure what docs/benchmarks.md promises.
 type bench struct {
+	County   benchCounty   `cmd:"" default:"withargs" help:"Intake, check, a hub that runs, identifiers, walker. This is what bench alone does."`
+	Entities benchEntities `cmd:"" help:"Legal entities: intake, linking, golden records, updates, search."`
+}
+
+// benchCounty measures what there is to do for persons and pay, each job in a process of its own.
+type benchCounty struct {
 	Persons []int  `default:"20000,200000" help:"Sizes of the simulated counties."`
 	Seed    uint64 `default:"1" help:"Seed of the simulated counties."`
 	format
@@ -36,7 +42,7 @@ type measure struct {
 	Allocs     *float64 `json:"allocations_each,omitempty"` // where it was counted
 }
 
-func (c *bench) Run(ctx context.Context, s streams) error {
+func (c *benchCounty) Run(ctx context.Context, s streams) error {
 	dir, err := os.MkdirTemp("", "hebian-bench-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the bench: %w", err)
@@ -61,14 +67,16 @@ func (c *bench) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	all = append(all, small...)
-	return c.print(s.out, all, func(w io.Writer) {
-		fmt.Fprintf(w, "%d processors, %s\n\n", runtime.GOMAXPROCS(0), runtime.Version())
-		t := newTable(w, "work", "count", "seconds", "each second", "µs CPU each", "peak MB", "allocations each")
-		for _, m := range all {
-			t.AppendRow([]any{m.Work, count(m.Count), fmt.Sprintf("%.3f", m.Seconds), count(int64(m.PerSecond)), fmt.Sprintf("%.3f", m.CPUMicros), m.peak(), m.allocs()})
-		}
-		t.Render()
-	})
+	return c.print(s.out, all, func(w io.Writer) { measureTable(w, all) })
+}
+
+func measureTable(w io.Writer, all []measure) {
+	fmt.Fprintf(w, "%d processors, %s\n\n", runtime.GOMAXPROCS(0), runtime.Version())
+	t := newTable(w, "work", "count", "seconds", "each second", "µs CPU each", "peak MB", "allocations each")
+	for _, m := range all {
+		t.AppendRow([]any{m.Work, count(m.Count), fmt.Sprintf("%.3f", m.Seconds), count(int64(m.PerSecond)), fmt.Sprintf("%.3f", m.CPUMicros), m.peak(), m.allocs()})
+	}
+	t.Render()
 }
 
 func (m measure) peak() string {
@@ -86,7 +94,7 @@ func (m measure) allocs() string {
 }
 
 // county measures intake alone and the whole check on a simulated county.
-func (c *bench) county(ctx context.Context, dir string, persons int, s streams) ([]measure, error) {
+func (c *benchCounty) county(ctx context.Context, dir string, persons int, s streams) ([]measure, error) {
 	options := simulate.DefaultOptions()
 	options.Persons, options.Seed = persons, c.Seed
 	if _, err := makeUp(ctx, dir, options, s); err != nil {

@@ -30,7 +30,7 @@ import (
 const benchLines = 300
 
 // served measures a hub that runs: a month over HTTP, a line to its case, a restart.
-func (c *bench) served(ctx context.Context, county string, persons int) ([]measure, error) {
+func (c *benchCounty) served(ctx context.Context, county string, persons int) ([]measure, error) {
 	data := filepath.Join(filepath.Dir(county), "served")
 	token, err := benchToken(ctx, data)
 	if err != nil {

@@ -21,6 +21,7 @@ type caseCommand struct {
 	Claim   caseClaim   `cmd:"" help:"Claim a case for half an hour."`
 	Release caseRelease `cmd:"" help:"Give a case back."`
 	Decide  caseDecide  `cmd:"" help:"Claim a case, if need be, and decide it."`
+	Revoke  caseRevoke  `cmd:"" help:"Take back what was decided on a link."`
 }
 
 type caseList struct {
@@ -58,9 +59,9 @@ func (c *caseList) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return c.print(s.out, page, func(w io.Writer) {
-		t := newTable(w, "case", "severity", "code", "", "person", "unit", "month", "for", "state", "officer")
+		t := newTable(w, "case", "severity", "code", "", "person", "unit or entity", "month or detail", "for", "state", "officer")
 		for _, r := range page.Cases {
-			t.AppendRow([]any{r.ID, r.Severity, r.Code, r.Label, r.Person, cmp.Or(r.UnitName, r.Unit), r.Month, r.Agency, r.State, r.Officer})
+			t.AppendRow([]any{r.ID, r.Severity, r.Code, r.Label, r.Person, cmp.Or(r.EntityName, r.UnitName, r.Unit), cmp.Or(r.Month, r.Detail), strings.Join(r.Agencies, " "), r.State, r.Officer})
 		}
 		t.Render()
 		if page.Next != "" {
@@ -107,12 +108,20 @@ func (c *caseShow) Run(ctx context.Context, s streams) error {
 
 // writeCase prints a case for a person.
 func writeCase(w io.Writer, c *desk.CaseDetail) {
-	fmt.Fprintf(w, "%s %s: %s %s %s %s\n", c.Code, c.Label, c.Person, cmp.Or(c.UnitName, c.Unit), c.Month, c.Detail)
+	fmt.Fprintf(w, "%s %s: %s %s %s %s\n", c.Code, c.Label, c.Person, cmp.Or(c.EntityName, c.UnitName, c.Unit), c.Month, c.Detail)
 	fmt.Fprintf(w, "%s, %s", c.State, c.Severity)
 	if c.Officer != "" {
 		fmt.Fprintf(w, ", %s", c.Officer)
 	}
-	fmt.Fprintf(w, "\n%s\n%s\n\nIt stands on %d rows:\n", c.Sentence, c.Check, c.Rows)
+	if c.Entity != "" {
+		fmt.Fprintf(w, ", entity %s (%s)", c.Entity, c.Unit)
+	}
+	if c.Due != "" {
+		fmt.Fprintf(w, ", answers are due by %s", c.Due)
+	}
+	fmt.Fprintf(w, "\n%s\n%s\nIt can be decided as %s.\n", c.Sentence, c.Check, strings.Join(c.Outcomes, ", "))
+	writeSides(w, c.Sides)
+	fmt.Fprintf(w, "\nIt stands on %d rows:\n", c.Rows)
 	for _, row := range c.Evidence {
 		fmt.Fprintf(w, "  %s, line %d, delivery %d\n   ", row.File, row.Line, row.Delivery)
 		for _, f := range row.Fields {
@@ -134,6 +143,30 @@ func writeCase(w io.Writer, c *desk.CaseDetail) {
 	t.Render()
 }
 
+// writeSides prints what each registration says.
+func writeSides(w io.Writer, sides []desk.CaseSide) {
+	if len(sides) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t := newTable(w, "role", "agency", "key", "says", "for", "against", "candidate")
+	for _, s := range sides {
+		t.AppendRow([]any{s.Role, s.Agency, s.Key, s.Value, strings.Join(s.For, " "), strings.Join(s.Against, " "), s.Candidate})
+	}
+	t.Render()
+}
+
+type caseRevoke struct {
+	oneCase
+	Reason string `required:"" help:"Why, in a sentence."`
+}
+
+func (c *caseRevoke) Run(ctx context.Context, s streams) error {
+	return c.act(ctx, s, func(client *push.Client) (row desk.CaseRow, err error) {
+		return row, client.Call(ctx, http.MethodPost, c.path("/revoke"), map[string]string{"reason": c.Reason}, &row)
+	})
+}
+
 type caseClaim struct{ oneCase }
 
 func (c *caseClaim) Run(ctx context.Context, s streams) error {
@@ -152,9 +185,12 @@ func (c *caseRelease) Run(ctx context.Context, s streams) error {
 
 type caseDecide struct {
 	oneCase
-	Outcome string `required:"" enum:"confirmed,explained,data_error,forwarded" help:"confirmed, explained, data_error or forwarded."`
+	Outcome string `required:"" enum:"confirmed,explained,data_error,forwarded,authority,disputed,accepted,same,different" help:"confirmed, explained, data_error, forwarded; of legal entities also authority, disputed, accepted; of links same, different. case show lists those of a case."`
 	Reason  string `required:"" help:"Why, in a sentence."`
 	To      string `help:"Agency that the correction goes to. Default: the one that the case names."`
+	Right   string `placeholder:"AGENCY" help:"Of disputed: the agency whose value is right."`
+	Until   string `placeholder:"YYYY-MM-DD" help:"Of accepted: the last day on which the difference is left alone."`
+	With    string `placeholder:"CANDIDATE" help:"Of same and different: the candidate, as case show names it."`
 }
 
 func (c *caseDecide) Run(ctx context.Context, s streams) error {
@@ -163,8 +199,10 @@ func (c *caseDecide) Run(ctx context.Context, s streams) error {
 			return row, err
 		}
 		decision := map[string]string{"outcome": c.Outcome, "reason": c.Reason}
-		if c.To != "" {
-			decision["to"] = c.To
+		for name, value := range map[string]string{"to": c.To, "right": c.Right, "until": c.Until, "with": c.With} {
+			if value != "" {
+				decision[name] = value
+			}
 		}
 		return row, client.Call(ctx, http.MethodPost, c.path("/decide"), decision, &row)
 	})

@@ -79,6 +79,10 @@ func (c *demo) Run(ctx context.Context, s streams) (err error) {
 	options := simulate.DefaultOptions()
 	options.Persons, options.Seed, options.Months, options.AsOf = c.Persons, c.Seed, demoMonths, demoNewest
 	made, err := makeUp(ctx, filepath.Join(dir, "county"), options, s)
+	registers := ""
+	if err == nil {
+		registers, err = makeRegisters(ctx, dir, options, s)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil // stopped before it began
@@ -90,7 +94,7 @@ func (c *demo) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer listener.Close()
-	d := &stage{dir: dir, url: urlOf(listener), say: narrator(s.out), pace: c.Pace}
+	d := &stage{dir: dir, registers: registers, url: urlOf(listener), say: narrator(s.out), pace: c.Pace}
 	switch err := d.open(ctx, s.err); {
 	case ctx.Err() != nil:
 		return nil
@@ -98,7 +102,7 @@ func (c *demo) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = cmp.Or(err, d.hub.house.close()) }()
-	fmt.Fprintf(s.out, "A made-up county of %s persons and %s units. Six agencies deliver into this hub, month after month.\n\n", count(made.Persons), count(made.Units))
+	fmt.Fprintf(s.out, "A made-up county of %s persons and %s units. Its agencies deliver into this hub, month after month.\n\n", count(made.Persons), count(made.Units))
 	d.introduce(s.out, taken, c.Data == "")
 	return d.run(ctx, listener)
 }
@@ -196,7 +200,7 @@ func (d *stage) open(ctx context.Context, logs io.Writer) (err error) {
 		role access.Role
 		keep *string
 	}{{visitor, access.Officer, &d.officerPassword}, {watcher, access.Operator, &d.operatorPassword}, {colleague, access.Officer, new(string)}} {
-		*account.keep = newPassword()
+		*account.keep = newPassword(account.name)
 		if err := d.hub.access.Add(ctx, account.name, account.role, *account.keep); err != nil {
 			return err
 		}
@@ -211,16 +215,21 @@ func (d *stage) open(ctx context.Context, logs io.Writer) (err error) {
 	if d.colleague, err = d.line(ctx, access.Token{Account: colleague}); err != nil {
 		return err
 	}
-	d.offices, err = openOffices(d.hub.agencies, filepath.Join(d.dir, "county", "in"), filepath.Join(d.dir, "desks"), func(name string) (*push.Client, error) {
+	d.offices, err = openOffices(d.hub.agencies, filepath.Join(d.dir, "county", "in"), d.registers, filepath.Join(d.dir, "desks"), func(name string) (*push.Client, error) {
 		return d.line(ctx, access.Token{Agency: name})
 	})
 	return err
 }
 
-// newPassword makes one that is typed without mistakes: 60 bits in three groups.
-func newPassword() string {
-	text := strings.ToLower(rand.Text())
-	return text[:4] + "-" + text[4:8] + "-" + text[8:12]
+// newPassword makes one that is typed without mistakes: 60 bits in three groups. None holds the name of its account, which short names
+// are in by chance now and then.
+func newPassword(name string) string {
+	for {
+		text := strings.ToLower(rand.Text())
+		if password := text[:4] + "-" + text[4:8] + "-" + text[8:12]; !strings.Contains(password, name) {
+			return password
+		}
+	}
 }
 
 // tokenDays is more than any demo lasts.

@@ -48,22 +48,26 @@ type handed struct {
 	rows, quarantined int64
 }
 
-// openAgency gives an agency with its files of the simulated county. dir is a new folder for its files on the way.
-func openAgency(p *connectors.Profile, county connectors.Folder, dir string, hub *push.Client) (*agency, error) {
+// openAgency gives an agency with its files of the simulated county and of the one of the registers. dir is a new folder for its
+// files on the way.
+func openAgency(p *connectors.Profile, county, registers connectors.Folder, dir string, hub *push.Client) (*agency, error) {
 	a := &agency{name: p.Agency, label: p.Name, dir: dir, hub: hub, sent: map[int64]sending{}, reversed: map[entry]struct{}{}}
 	if err := makeFolder(dir); err != nil {
 		return nil, err
 	}
-	for _, found := range county.Found {
-		if found.Agency != p.Agency {
-			continue
+	for _, folder := range []connectors.Folder{county, registers} {
+		for _, found := range folder.Found {
+			if found.Agency != p.Agency || isRegister(found) != (folder.Dir == registers.Dir) {
+				continue
+			}
+			b, err := openBook(filepath.Join(folder.Dir, filepath.FromSlash(found.Name)), found.Name)
+			if err != nil {
+				return nil, err
+			}
+			a.books = append(a.books, b)
 		}
-		b, err := openBook(filepath.Join(county.Dir, filepath.FromSlash(found.Name)), found.Name)
-		if err != nil {
-			return nil, err
-		}
-		a.books = append(a.books, b)
 	}
+	slices.SortFunc(a.books, func(a, b *book) int { return cmp.Compare(a.name, b.name) })
 	return a, nil
 }
 
@@ -174,8 +178,12 @@ func (a *agency) find(row schemas.CitedRow) (citation, bool) {
 type offices []*agency
 
 // openOffices gives the agencies of a simulated county. line makes an agency's line to the hub.
-func openOffices(profiles []connectors.Profile, in, scratch string, line func(agency string) (*push.Client, error)) (offices, error) {
+func openOffices(profiles []connectors.Profile, in, registers, scratch string, line func(agency string) (*push.Client, error)) (offices, error) {
 	county, err := connectors.Scan(in, profiles)
+	if err != nil {
+		return nil, err
+	}
+	entities, err := connectors.Scan(registers, profiles)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +194,7 @@ func openOffices(profiles []connectors.Profile, in, scratch string, line func(ag
 		if err != nil {
 			return nil, err
 		}
-		a, err := openAgency(p, county, filepath.Join(scratch, p.Agency), hub)
+		a, err := openAgency(p, county, entities, filepath.Join(scratch, p.Agency), hub)
 		if err != nil {
 			return nil, err
 		}

@@ -56,6 +56,9 @@ const wageOffset = "\xb3\xe5\xbc\xf5"
 // where the simulated clerk knows nothing to put right.
 func (a *agency) answer(ctx context.Context, c *schemas.Correction, o offices) (string, error) {
 	rows := o.cited(c.Rows)
+	if c.Entity != "" {
+		return a.answerEntity(ctx, c, rows)
+	}
 	switch a.name {
 	case "finance":
 		return a.answerFinance(ctx, c, rows, o)

@@ -18,6 +18,7 @@ import (
 
 	"hebian/connectors/push"
 	"hebian/matcher"
+	"hebian/matcher/entity"
 	"hebian/matcher/queue"
 	"hebian/matcher/rules"
 	"hebian/ops/desk"
@@ -27,7 +28,7 @@ import (
 
 // stage is where the demo plays: the hub, everybody who deals with it, and the calendar.
 type stage struct {
-	dir, url                          string
+	dir, url, registers               string
 	officerPassword, operatorPassword string
 	pace                              time.Duration
 	say                               func(format string, args ...any)
@@ -60,6 +61,11 @@ func (d *stage) play(ctx context.Context, stop <-chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	about, err := entity.Texts()
+	if err != nil {
+		return err
+	}
+	texts = append(slices.Clone(texts), about...)
 	d.rulings, d.stop = rulingsOf(texts), stop
 	group, playing := errgroup.WithContext(ctx)
 	let := func(part func(context.Context) error) {
@@ -231,7 +237,7 @@ type ruling struct {
 }
 
 // decidedAtOnce is how many cases the colleague takes when the first months are there; of every later month one.
-const decidedAtOnce = 5
+const decidedAtOnce = 6
 
 // rulingsOf lists what the colleague does, in this order.
 func rulingsOf(texts []rules.Text) []ruling {
@@ -239,6 +245,7 @@ func rulingsOf(texts []rules.Text) []ruling {
 		{code: "PAID_NO_SLOT", outcome: queue.OutcomeConfirmed, reason: "已与用人单位核实，确无编制，也不在例外名单内。请停发并冲减。"},
 		{code: "FUND_MISMATCH", outcome: queue.OutcomeDataError, reason: "经费渠道录入有误，请按编制类型更正。"},
 		{code: "PAID_AFTER_DEATH", outcome: queue.OutcomeConfirmed, reason: "死亡登记无误，请停发并冲减多发工资。"},
+		{code: queue.CodeConflict, outcome: queue.OutcomeAuthority, reason: "以登记机关最近一次变更登记为准，请更新。"},
 		{code: "NO_PERMIT_ENTRY", outcome: queue.OutcomeExplained, reason: "入编通知制度施行之前的老人员，档案齐全。"},
 		{code: "DUAL_PAY"},
 		{code: "PAYER_MISMATCH", outcome: queue.OutcomeConfirmed, reason: "未见借调批文，请由编制所在单位发薪，已发部分冲减。"},
@@ -305,7 +312,7 @@ func (d *stage) rule(ctx context.Context, r ruling, c desk.CaseRow) error {
 // told is a case in a few words.
 func told(c desk.CaseRow) string {
 	words := []string{c.Code + " " + c.Label}
-	for _, word := range []string{c.Person, c.UnitName, c.Detail} {
+	for _, word := range []string{c.Person, c.EntityName, c.UnitName, c.Detail} {
 		if word != "" {
 			words = append(words, word)
 			break // one is enough to find it in the list
@@ -447,7 +454,7 @@ func readCorrection(file string) (*schemas.Correction, error) {
 
 // rowOf is what a correction says of its case.
 func (d *stage) rowOf(c *schemas.Correction, texts []rules.Text) desk.CaseRow {
-	row := desk.CaseRow{Code: c.Code, Label: labelOfRule(texts, c.Code), Person: ident.Mask(string(c.Person)), UnitName: d.hub.units.of(c.Unit), Detail: c.Detail}
+	row := desk.CaseRow{Code: c.Code, Label: labelOfRule(texts, c.Code), Person: ident.Mask(string(c.Person)), UnitName: d.hub.units.of(c.Unit), Detail: c.Detail, EntityName: c.EntityCode}
 	if c.Month != nil {
 		row.Month = c.Month.String()
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hebian/matcher/entity"
+	"hebian/matcher/entity/search"
 	"hebian/matcher/evidence"
 	"hebian/ops/desk"
 	"hebian/schemas"
@@ -28,7 +29,7 @@ func (d dossiers) Search(_ context.Context, q string, limit int) ([]desk.EntityH
 			continue
 		}
 		hit := desk.EntityHit{
-			ID: e.ID.String(), Code: e.Code, Name: e.Golden[entity.FieldName].Value, Status: e.Golden[entity.FieldStatus].Normal,
+			ID: e.ID.String(), Code: e.Code, Match: d.match(found, e, q), Name: e.Golden[entity.FieldName].Value, Status: e.Golden[entity.FieldStatus].Normal,
 			Division: d.divisionName(e.Golden[entity.FieldDivision].Value), Former: found.Former,
 		}
 		for i := range e.Members {
@@ -60,13 +61,39 @@ func (d dossiers) Entity(ctx context.Context, id string) (desk.Dossier, error) {
 		return x, err
 	}
 	x.Code, x.Name = e.Code, e.Golden[entity.FieldName].Value
-	x.Former = d.register.book.Former(number).Names
+	x.Former = d.formerNames(e)
 	if err := d.addSources(ctx, &x, e); err != nil {
 		return x, err
 	}
 	d.addFields(&x, e)
 	addCodes(&x, e)
 	return x, d.addReference(ctx, &x, e)
+}
+
+// formerNames are those that the golden record had, and those that registers say the entity had, the newest first.
+func (d dossiers) formerNames(e *entity.Entity) []string {
+	names := d.register.book.Former(e.ID).Names
+	for _, name := range d.register.renamedFrom(e.Code) {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Reverse(names)
+	return names
+}
+
+// match is the former name or code that a query found; empty where it found a present one, which the page shows.
+func (d dossiers) match(hit search.Hit[entity.ID], e *entity.Entity, q string) string {
+	if !hit.Former {
+		return ""
+	}
+	was := d.register.book.Former(e.ID)
+	for _, text := range append(append(was.Names, was.Codes...), d.register.renamedFrom(e.Code)...) {
+		if strings.Contains(entity.TextKey(text), entity.TextKey(q)) {
+			return text
+		}
+	}
+	return ""
 }
 
 func (d dossiers) addSources(ctx context.Context, x *desk.Dossier, e *entity.Entity) error {
@@ -101,14 +128,14 @@ func (d dossiers) addFields(x *desk.Dossier, e *entity.Entity) {
 		if g := e.Golden[f]; g.Member >= 0 {
 			m := &e.Members[g.Member]
 			row.Golden = desk.DossierGolden{
-				Text: withUnit(m, f), Means: d.means(f, g.Value, g.Normal), Normal: g.Normal, Agency: m.Source.String(), Key: m.Key, As: updatedOn(m),
+				Text: withUnit(m, f), Means: d.means(f, g.Value, g.Normal, m.CapitalUnit == entity.InWan), Normal: g.Normal, Agency: m.Source.String(), Key: m.Key, As: updatedOn(m),
 			}
 		}
 		for i := range e.Members {
 			m := &e.Members[i]
 			cell := desk.DossierCell{Text: withUnit(m, f)}
 			if cell.Text != "" {
-				cell.Means = d.means(f, m.Value(f), "")
+				cell.Means = d.means(f, m.Value(f), "", false)
 				cell.Note = noteOf(e, f, i)
 			}
 			row.Cells = append(row.Cells, cell)
@@ -166,7 +193,7 @@ func withUnit(m *entity.Record, f entity.Field) string {
 }
 
 // means puts a value into words where they say more.
-func (d dossiers) means(f entity.Field, value, normal string) string {
+func (d dossiers) means(f entity.Field, value, normal string, inWan bool) string {
 	switch f {
 	case entity.FieldDivision:
 		if name := d.divisionName(value); name != value {
@@ -174,7 +201,7 @@ func (d dossiers) means(f entity.Field, value, normal string) string {
 		}
 	case entity.FieldCapital:
 		var fen int64
-		if _, err := fmt.Sscan(normal, &fen); err == nil {
+		if _, err := fmt.Sscan(normal, &fen); err == nil && inWan {
 			return schemas.Fen(fen).String() + " 元"
 		}
 	}
@@ -249,11 +276,25 @@ func (d dossiers) addHistory(ctx context.Context, x *desk.Dossier, id entity.ID)
 			x.History = append(x.History, desk.DossierChange{At: at, Kind: "split", Entities: []string{*v.SplitFrom}})
 		}
 		if i > 0 {
+			if joined := joined(&versions[i-1], v); len(joined) > 0 {
+				x.History = append(x.History, desk.DossierChange{At: at, Kind: "merged", Entities: joined})
+			}
 			x.History = append(x.History, changes(&versions[i-1], v, at)...)
 		}
 	}
 	slices.Reverse(x.History)
 	return nil
+}
+
+// joined lists the entities whose registrations came to be among those of a version.
+func joined(before, after *schemas.Golden) (ids []string) {
+	for _, m := range after.Members {
+		was := slices.ContainsFunc(before.Members, func(o schemas.GoldenMember) bool { return o.Home == m.Home })
+		if m.Home != after.Entity && !was && !slices.Contains(ids, m.Home) {
+			ids = append(ids, m.Home)
+		}
+	}
+	return ids
 }
 
 // changes lists in what two versions differ.
@@ -337,7 +378,7 @@ func addRow(x *desk.Dossier, r *evidence.Row, today schemas.Date) {
 		at = len(x.Tables)
 		table := desk.DossierTable{Name: r.Subject, Label: r.Label}
 		for _, f := range r.Fields {
-			if f.Name != "unit" {
+			if f.Name != "unit" && f.Name != "rest" {
 				table.Columns = append(table.Columns, desk.DossierColumn{Name: f.Name, Label: f.Label})
 			}
 		}
@@ -362,9 +403,13 @@ func addRow(x *desk.Dossier, r *evidence.Row, today schemas.Date) {
 	t.Rows = append(t.Rows, row)
 }
 
-// goldenOf is an entity's golden record as the hub writes it.
-func goldenOf(e *entity.Entity) *schemas.Golden {
+// goldenOf is an entity's golden record as the hub writes it. from is the entity that it was split from just now, if it was.
+func goldenOf(e *entity.Entity, from entity.ID) *schemas.Golden {
 	g := &schemas.Golden{Entity: e.ID.String(), Code: e.Code, Members: []schemas.GoldenMember{}, Fields: []schemas.GoldenField{}}
+	if from != 0 {
+		text := from.String()
+		g.SplitFrom = &text
+	}
 	for i := range e.Members {
 		m := &e.Members[i]
 		g.Members = append(g.Members, schemas.GoldenMember{Source: m.Source.String(), SourceKey: m.Key, Record: hex.EncodeToString(m.ID[:]), Home: e.Homes[i].String()})

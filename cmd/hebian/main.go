@@ -30,6 +30,7 @@ type commands struct {
 	Push       pushCommand     `cmd:"" help:"Deliver files to a hub that runs."`
 	Receipt    receiptCommand  `cmd:"" help:"Receipts of a hub that runs: show, release, discard."`
 	Case       caseCommand     `cmd:"" help:"Cases of a hub that runs: list, show, claim, release, decide."`
+	Entity     entityCommand   `cmd:"" help:"Legal entities of a hub that runs: find, show."`
 	Status     statusCommand   `cmd:"" help:"Say how a hub that runs does."`
 	Simulate   simulateCommand `cmd:"" help:"Make up a county with known wrongs and their list."`
 	Demo       demo            `cmd:"" help:"Show a hub at work: simulated agencies deliver, you decide."`

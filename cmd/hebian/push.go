@@ -40,7 +40,7 @@ func (a hubAddress) client() (*push.Client, error) {
 // pushCommand is the command that delivers files to a hub that runs.
 type pushCommand struct {
 	Files    []string `arg:"" optional:"" type:"existingfile" help:"Files to deliver, named as the agency's profile says."`
-	Agency   string   `help:"Agency that delivers. Default: the name of the folder that each file lies in."`
+	Agency   string   `help:"Agency that delivers. Default: the one whose file it is, by the name of the folder that it lies in."`
 	Mode     string   `enum:"full,add,remove" default:"full" help:"full: the file replaces its earlier version; add, remove: its rows come on top, or are taken back."`
 	Key      string   `help:"Idempotency key of a single file. Default: one for this command; of rows to add or remove, made of the file."`
 	Complete string   `placeholder:"YYYYMM" help:"Then declare this month complete for the agency."`
@@ -67,7 +67,11 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 	}
 	receipts := []connectors.Receipt{}
 	for _, path := range c.Files {
-		r, err := client.Deliver(ctx, push.Shipment{Agency: c.agencyOf(path), File: filepath.Base(path), Path: path, Mode: connectors.Mode(c.Mode), Key: c.Key})
+		agency, err := c.agencyOf(path)
+		if err != nil {
+			return err
+		}
+		r, err := client.Deliver(ctx, push.Shipment{Agency: agency, File: filepath.Base(path), Path: path, Mode: connectors.Mode(c.Mode), Key: c.Key})
 		if err != nil {
 			return err
 		}
@@ -90,15 +94,24 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 	return c.declare(ctx, client, s)
 }
 
-// agencyOf is the agency named, else the folder that the file lies in.
-func (c *pushCommand) agencyOf(path string) string {
+// agencyOf is the agency named, else the one whose file it is by folder and name, else the folder that the file lies in.
+func (c *pushCommand) agencyOf(path string) (string, error) {
 	if c.Agency != "" {
-		return c.Agency
+		return c.Agency, nil
 	}
-	if whole, err := filepath.Abs(path); err == nil {
-		path = whole
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
 	}
-	return filepath.Base(filepath.Dir(path))
+	profiles, err := connectors.Profiles()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Base(filepath.Dir(whole))
+	if file, _ := connectors.Describe(profiles, folder+"/"+filepath.Base(whole)); file != nil {
+		return file.Agency, nil
+	}
+	return folder, nil
 }
 
 // declare says that a month is complete.
@@ -109,7 +122,10 @@ func (c *pushCommand) declare(ctx context.Context, client *push.Client, s stream
 	}
 	agency := c.Agency
 	if agency == "" && len(c.Files) > 0 {
-		agency = c.agencyOf(c.Files[0])
+		var err error
+		if agency, err = c.agencyOf(c.Files[0]); err != nil {
+			return err
+		}
 	}
 	done, err := client.Complete(ctx, agency, month, push.Declare{Empty: c.Empty})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"hebian/hub"
 	"hebian/matcher"
@@ -23,23 +24,37 @@ type register struct {
 	names        *search.Index[entity.ID]
 	institutions *institution.Index
 
+	mu      sync.RWMutex        // guards renamed
+	renamed map[string][]string // former names that registers tell of, by credit code
+
 	day    schemas.Date         // judged by; the judge's alone
 	handed map[string]bool      // sources whose register came in; the judge's alone
+	events *schemas.Walker      // reads registration events
 	cased  map[matcher.Key]bool // findings that may have a case whose finding stands; the judge's alone
+}
+
+// renamedFrom are the names that registers say an entity had before.
+func (r *register) renamedFrom(code string) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Clone(r.renamed[code])
 }
 
 // openRegister makes the register from the log, writes down what golden records lack, and tells the queue how everything stands.
 func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Receipt) error {
 	r := &register{
 		standing: s.config.Entities.standing(), names: search.New[entity.ID](), institutions: institution.NewIndex(), handed: map[string]bool{},
-		cased: map[matcher.Key]bool{},
+		cased: map[matcher.Key]bool{}, renamed: map[string][]string{},
 	}
 	s.register = r
 	var err error
+	if r.events, err = schemas.NewWalker(schemas.SubjectOf(eventSubject).Avro); err != nil {
+		return err
+	}
 	if r.book, err = goldenbook.Open(ctx, s.log, s.schemaIDs[goldenbook.Topic]); err != nil {
 		return err
 	}
-	if err := r.standing.Restore(r.book.Identities()); err != nil {
+	if err := r.book.Identities(ctx, r.standing.Restore); err != nil {
 		return err
 	}
 	counts := map[int64]string{}
@@ -53,7 +68,7 @@ func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Recei
 	for _, topic := range institution.Topics() {
 		for p := range s.log.Partitions(topic) {
 			if _, err := hub.NewReader(s.log, counts).Replay(ctx, topic, p, 0, func(file string, b *hub.Batch) error {
-				_, err := r.institutions.Apply(file, b)
+				_, err := r.applyInstitutions(file, b)
 				return err
 			}); err != nil {
 				return err
@@ -140,11 +155,22 @@ func (s *service) foldRegister(ctx context.Context, receipt hub.Receipt) error {
 	return nil
 }
 
+// eventSubject is where registers tell what became of an entity.
+const eventSubject = "entity.event"
+
+func (r *register) applyInstitutions(file string, b *hub.Batch) (int64, error) {
+	n, err := r.institutions.Apply(file, b)
+	if err == nil && b.Topic == eventSubject {
+		err = r.noteRenames(b)
+	}
+	return n, err
+}
+
 // foldInstitutions folds a delivery of what else agencies keep about institutions. Nobody is judged by it.
 func (s *service) foldInstitutions(ctx context.Context, receipt hub.Receipt) error {
 	rows := int64(0)
 	err := hub.NewReader(s.log, map[int64]string{receipt.Delivery: receipt.File}).Delivery(ctx, receipt, func(file string, b *hub.Batch) error {
-		n, err := s.register.institutions.Apply(file, b)
+		n, err := s.register.applyInstitutions(file, b)
 		rows += n
 		return err
 	})

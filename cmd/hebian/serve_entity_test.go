@@ -15,7 +15,6 @@ import (
 
 	"hebian/matcher/queue"
 	"hebian/ops/desk"
-	"hebian/schemas"
 )
 
 // goldenValue is a field of a golden record, as far as its form is fixed.
@@ -198,8 +197,8 @@ func TestServeLinkReview(t *testing.T) {
 	lone := c.Entity
 	with := ""
 	for _, side := range c.Sides {
-		if side.Role == queue.RoleCandidate && side.Key == "M2" {
-			with = side.Name()
+		if side.Role == string(queue.RoleCandidate) && side.Key == "M2" {
+			with = side.Candidate
 		}
 	}
 	h.decideEntity(t, c.ID, map[string]string{"outcome": string(queue.OutcomeSame), "reason": "电话核实", "with": with})
@@ -237,17 +236,15 @@ func TestServeHalfRegister(t *testing.T) {
 		}
 	}
 	h.caughtUp(t, sampleDay)
-	eventually(t, "cases are open", func() bool { return len(h.entityCases(t)) > 50 })
-	cases := h.entityCases(t)
+	eventually(t, "cases are open", func() bool { return len(h.allCases(t)) > 50 })
+	cases := h.allCases(t)
 	if r, err := h.deliver("entities/statistics.csv", half(files["entities/statistics.csv"], 150)); err != nil || r.status != http.StatusAccepted {
 		t.Fatalf("half a register: status %d, %v: %s", r.status, err, r.body)
 	}
 	h.take(t, "entities/tax.csv", files["entities/tax.csv"])
 	h.caughtUp(t, sampleDay)
-	if diff := cmp.Diff(cases, h.entityCases(t)); diff != "" {
+	if diff := cmp.Diff(cases, h.allCases(t)); diff != "" {
 		t.Errorf("cases changed (-before +after):\n%.2000s", diff)
 	}
 	h.checkEntities(t, filepath.Join(county, "a", "expected"))
 }
-
-var _ = schemas.Date(0)

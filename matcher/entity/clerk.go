@@ -188,18 +188,24 @@ func (c *clerk) candidatesOf(b uint32, self *Record, anchors []uint32) []Candida
 			firsts[of] = r
 		}
 	}
-	var candidates []Candidate
+	type anchored struct {
+		Candidate
+		anchor Record
+	}
+	var all []anchored
 	for of, r := range firsts {
 		e := c.other.open(of)
 		c.bench.Judge(e)
 		like := c.bench.Alike(self, e.Members)
-		candidates = append(candidates, Candidate{Entity: e.ID, Code: e.Code, Name: e.Golden[FieldName].Value,
-			Source: r.Source, Key: r.Key, For: like.For, Against: like.Against})
+		all = append(all, anchored{Candidate{Entity: e.ID, Code: e.Code, Name: e.Golden[FieldName].Value,
+			Source: r.Source, Key: r.Key, For: like.For, Against: like.Against}, r})
 	}
-	slices.SortFunc(candidates, func(a, b Candidate) int {
-		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Entity, b.Entity))
-	})
-	return candidates[:min(len(candidates), maxCandidates)]
+	slices.SortFunc(all, func(a, b anchored) int { return cmp.Or(cmp.Compare(a.Code, b.Code), a.anchor.Compare(&b.anchor)) })
+	var candidates []Candidate
+	for i := range all[:min(len(all), maxCandidates)] {
+		candidates = append(candidates, all[i].Candidate)
+	}
+	return candidates
 }
 
 // hearing is what is kept of a judgement.

@@ -3,6 +3,7 @@ package entity_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"testing"
 
 	"hebian/hub"
@@ -113,6 +114,13 @@ func (j *journal) deliver(changes ...change) func(func(string, *hub.Batch) error
 		}
 		return nil
 	}
+}
+
+// again is a journal with the same rows, of which none was delivered yet.
+func (j *journal) again() *journal {
+	fresh := newJournal(j.t)
+	fresh.entries, fresh.rows, fresh.divisions = j.entries, slices.Clone(j.rows), j.divisions
+	return fresh
 }
 
 // left gives the numbers of the rows that are asserted and not retracted.

@@ -501,6 +501,9 @@ func (s *Standing) Entity(id ID) (*Entity, bool) {
 	}
 	c := clerk{Standing: s}
 	e := *c.judge(b)
+	for _, n := range c.numbers {
+		e.Homes = append(e.Homes, s.held.at(n).home)
+	}
 	return &e, true
 }
 
@@ -518,6 +521,13 @@ func (s *Standing) Warnings() []string {
 	}
 	slices.Sort(warnings)
 	return warnings
+}
+
+// DivisionNames gives the names of a division from the province down to itself, as of the day judged by; none if it is not known.
+func (s *Standing) DivisionNames(code string) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.bench.Divisions.Names(code, s.bench.Day)
 }
 
 // Counts counts entities, records and findings.

@@ -241,7 +241,7 @@ func (w *way) fresh() *entity.Standing {
 		all = append(all, change{row: n})
 	}
 	order := rapid.Permutation(all).Draw(w.rt, "order")
-	if _, err := s.Fold(context.Background(), w.journal.deliver(order...)); err != nil {
+	if _, err := s.Fold(context.Background(), w.journal.again().deliver(order...)); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := s.Decide(context.Background(), w.links); err != nil {
@@ -454,7 +454,9 @@ func (r *linking) group(code string, members []int, review map[int]bool) group {
 	return g
 }
 
-func (r *linking) crowded(code string) bool { return code != "" && code != "reg" && r.sharers[code] > r.most }
+func (r *linking) crowded(code string) bool {
+	return code != "" && code != "reg" && r.sharers[code] > r.most
+}
 
 func (r *linking) sameOrg(i, j int) bool {
 	for _, a := range []string{r.codes[i].Org, r.codes[i].Org2} {

@@ -78,7 +78,7 @@ type subject struct {
 // subjects are those that findings can stand on, by name.
 var subjects = sync.OnceValues(func() (map[string]*subject, error) {
 	known := map[string]*subject{}
-	for _, topic := range state.Topics() {
+	for _, topic := range state.RefTopics() {
 		s := schemas.SubjectOf(topic)
 		walker, err := schemas.NewWalker(s.Avro)
 		if err != nil {

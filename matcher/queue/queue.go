@@ -133,7 +133,11 @@ func (q *Queue) rule(known map[string]Case, id string, r *Ruling, at time.Time, 
 	if r.Key.Entity != "" && r.Key.Unit != "" {
 		return fmt.Errorf("a finding of rule %s is about a unit and a legal entity", r.Key.Code)
 	}
-	e, err := Next(c, r.complete(&text), at)
+	complete := r.complete(&text)
+	if SeverityRank(complete.Severity) < 0 {
+		return fmt.Errorf("a finding of rule %s is %q, no severity", r.Key.Code, complete.Severity)
+	}
+	e, err := Next(c, complete, at)
 	if err != nil || !e.Changed {
 		return err
 	}

@@ -207,6 +207,13 @@ func TestWhatOpens(t *testing.T) {
 	if err := o.queue.Rule(t.Context(), []queue.Ruling{ruling(matcher.Finding{Code: "NO_SUCH_RULE"}, true, 0)}, nil); err == nil {
 		t.Error("a finding of no rule opened a case")
 	}
+	dire, both := conflict(1), conflict(1)
+	dire.Severity, both.Key.Unit = "dire", "12139721000000001A"
+	for _, r := range []queue.Ruling{dire, both} {
+		if err := o.queue.Rule(t.Context(), []queue.Ruling{r}, nil); err == nil {
+			t.Errorf("of severity %q and unit %q a finding opened a case", r.Severity, r.Key.Unit)
+		}
+	}
 }
 
 func TestDecisionsRefused(t *testing.T) {

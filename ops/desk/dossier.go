@@ -11,7 +11,7 @@ import (
 
 // Entities is what the desk reads of legal entities.
 type Entities interface {
-	// Search finds entities by any code, or any part of a present or former name, the best match first.
+	// Search finds entities by their ID, any code, or any part of a present or former name, the best match first.
 	Search(ctx context.Context, q string, limit int) ([]EntityHit, error)
 	// Entity gives all that is known of an entity. ErrNoEntity if there never was one of this ID; of one that was merged into
 	// another MergedInto is set, and its history may be all that is left of it.
@@ -84,7 +84,7 @@ type DossierGolden struct {
 type DossierCell struct {
 	Text  string `json:"text" doc:"As written, an amount with its unit; empty where the row says nothing."`
 	Means string `json:"means,omitempty" doc:"The same in words."`
-	Note  string `json:"note,omitempty" enum:"conflict,lag,authority," doc:"How it stands to the authoritative value; none: it agrees, or is not compared."`
+	Note  string `json:"note,omitempty" enum:"conflict,lag,authority" doc:"How it stands to the authoritative value; none: it agrees, or is not compared."`
 }
 
 // DossierCode is a code of an entity.
@@ -103,7 +103,7 @@ type DossierChange struct {
 	Field    string    `json:"field,omitempty" doc:"That changed."`
 	From     string    `json:"from,omitempty"`
 	To       string    `json:"to,omitempty"`
-	Entities []string  `json:"entities,omitempty" doc:"IDs of those that it was merged with or split from."`
+	Entities []string  `json:"entities,omitempty" doc:"IDs of those that it was merged with or split off from."`
 	Agency   string    `json:"agency,omitempty" doc:"Whose row brought it."`
 	File     string    `json:"file,omitempty"`
 	Line     int64     `json:"line,omitempty"`
@@ -127,7 +127,7 @@ type DossierColumn struct {
 // DossierRow is a row of a table.
 type DossierRow struct {
 	Cells    []string `json:"cells" doc:"One for each column."`
-	Mark     string   `json:"mark,omitempty" enum:"expired,expiring,ended," doc:"What an officer has to know about it."`
+	Mark     string   `json:"mark,omitempty" enum:"expired,expiring,ended" doc:"What an officer has to know about it."`
 	File     string   `json:"file,omitempty"`
 	Line     int64    `json:"line,omitempty"`
 	Delivery int64    `json:"delivery,omitempty"`

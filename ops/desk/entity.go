@@ -29,12 +29,11 @@ type entityPage struct {
 	Rows      []fieldView
 	Conflicts int
 	Lags      int
-	HasPlaces bool // some source says where it stands
 
 	Codes     []codeView
 	Cases     []card
-	CasesMore bool
-	CasesLost bool // they can't be read at this moment
+	CasesMore string // address of the list that has all; empty where these are all
+	CasesLost bool   // they can't be read at this moment
 	Open      int
 	History   []entityEntry
 	Tables    []tableView
@@ -131,8 +130,10 @@ func (d *Desk) entity(v *visit) {
 	if query != "" {
 		p.Back = address("/entities", p.Here.RawQuery)
 	}
-	if from := v.r.URL.Query().Get("from"); from != "" && slices.ContainsFunc(x.History, func(c DossierChange) bool { return slices.Contains(c.Entities, from) }) {
-		p.Note = v.T("entity.merged", from)
+	if from := v.r.URL.Query().Get("from"); from != "" { // anybody can write an address
+		if was, err := d.Entities.Entity(v.r.Context(), from); err == nil && was.MergedInto == x.ID {
+			p.Note = v.T("entity.merged", from)
+		}
 	}
 	d.addCases(v, &p)
 	slices.SortStableFunc(p.History, func(a, b entityEntry) int { return b.at.Compare(a.at) })
@@ -152,8 +153,8 @@ func (d *Desk) dossier(ctx context.Context, id string) (Dossier, error) {
 func (d *Desk) addCases(v *visit, p *entityPage) {
 	ctx := v.r.Context()
 	cases, err := d.Queue.List(ctx, queue.Filter{Entity: p.ID}, "", entityCases+1)
-	if p.CasesMore = len(cases) > entityCases; p.CasesMore {
-		cases = cases[:entityCases]
+	if len(cases) > entityCases {
+		cases, p.CasesMore = cases[:entityCases], filter{State: anyState, Unit: p.Code}.list()
 	}
 	for i := range cases {
 		c := &cases[i]
@@ -196,7 +197,6 @@ func (d *Desk) entityPage(v *visit, x *Dossier) entityPage {
 	columns := d.columns(l, x.Sources)
 	for _, c := range columns {
 		p.Columns = append(p.Columns, c.columnView)
-		p.HasPlaces = p.HasPlaces || slices.ContainsFunc(c.Rows, func(r placeView) bool { return r.Place != "" })
 	}
 	for i := range x.Fields {
 		if row, ok := d.fieldView(l, x, &x.Fields[i], columns); ok {
@@ -240,8 +240,11 @@ func (d *Desk) columns(l Language, sources []DossierSource) (all []column) {
 			all = append(all, column{columnView: columnView{Agency: l.agency(s.Agency)}})
 		}
 		row := placeView{Key: s.Key, UpdatedOn: s.UpdatedOn, Place: l.placeOf(s.File, s.Line)}
-		if s.Delivery != 0 {
+		switch {
+		case s.Delivery != 0 && !s.Taken.IsZero():
 			row.Receipt = l.T("case.sources.taken", s.Delivery, d.local(s.Taken, timeFormat))
+		case s.Delivery != 0:
+			row.Receipt = l.T("entity.receipt", s.Delivery)
 		}
 		all[n].Rows, all[n].rows = append(all[n].Rows, row), append(all[n].rows, i)
 	}

@@ -401,11 +401,11 @@ func TestEntityPage(t *testing.T) {
 		"zh-CN": {
 			"青川县云岭山庄宾馆有限公司", "正常", "不一致 6 处", "更新滞后 3 处", "曾用名 青川县云岭招待所；青川县人民政府第二招待所", "认定值", "市场监管 2026-08-28",
 			"欧阳素琴 权威", "王强 更新滞后 ST03000004", "王强 不一致 ST03000977", "500 万元", "entities/commerce.ndjson 第 12 行", "回执 31 号", "更新于 2018-06-01",
-			"有效，有疑点 第九位为 B", "无效 校验码不符", "法定代表人：王强 → 欧阳素琴", "并入 " + closed, "分出 E00000043", "首次入库", "登记信息不一致 名称 税务、统计 已发送 逾期未答复",
+			"有效，有疑点 第九位为 B", "无效 校验码不符", "法定代表人：王强 → 欧阳素琴", "与以下法人合并： " + closed, "由以下法人分出： E00000043", "首次入库", "登记信息不一致 名称 税务、统计 已发送 逾期未答复",
 			"登记信息不一致 登记状态：李梅 决定：疑义核查 统计实地核实。", "内设机构", "已终止", "已过期", "即将到期", "没有记录。", "2026年9月 受理", "变更 市场监管", "（青）登记企变字〔2026〕第112号",
 		},
 		"en": {
-			"Active", "differs: 6", "lags: 3", "What holds", "王强 lags", "Market regulation 2026-08-28", "line 12", "wrong check character", "Legal representative: 王强 → 欧阳素琴", "Merged in: " + closed,
+			"Active", "differs: 6", "lags: 3", "What holds", "王强 lags", "Market regulation 2026-08-28", "line 12", "wrong check character", "Legal representative: 王强 → 欧阳素琴", "Merged with " + closed,
 			"expired", "expires soon", "2026-09 accepted", "decided: Disputed", "no answer in time",
 		},
 	} {
@@ -531,19 +531,21 @@ func TestEntityCasePages(t *testing.T) {
 	}
 }
 
-func TestDecisionsOnEntities(t *testing.T) {
+// claimed opens a case about a legal entity, claims it and looks at it.
+func (b *browser) claimed(r queue.Ruling) string {
+	b.t.Helper()
+	id := b.about(r)
+	if _, err := b.queue.Claim(context.Background(), id, "李梅"); err != nil {
+		b.t.Fatal(err)
+	}
+	b.get("/cases/" + id)
+	return id
+}
+
+func TestWhatIsMissingInDecisionsOnEntities(t *testing.T) {
 	o := open(t)
 	b := o.signedIn("李梅", "en")
-	claimed := func(r queue.Ruling) string {
-		id := o.about(r)
-		if _, err := o.queue.Claim(t.Context(), id, "李梅"); err != nil {
-			t.Fatal(err)
-		}
-		b.get("/cases/" + id)
-		return id
-	}
-	day := schemas.DateOf(o.clock()).AddMonths(3).String()
-	differs, review := claimed(conflict("legal_rep")), claimed(linkReview(41))
+	differs, review := b.claimed(conflict("legal_rep")), b.claimed(linkReview(41))
 	for _, test := range []struct {
 		name   string
 		id     string
@@ -571,16 +573,23 @@ func TestDecisionsOnEntities(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDecisionsOnEntities(t *testing.T) {
+	o := open(t)
+	b := o.signedIn("李梅", "en")
+	day := schemas.DateOf(o.clock()).AddMonths(3).String()
+	differs, review := b.claimed(conflict("legal_rep")), b.claimed(linkReview(41))
 	for _, test := range []struct {
 		id     string
 		fields []string
 		check  func(c queue.Case) bool
 	}{
 		{differs, []string{"outcome", "accepted", "until", day}, func(c queue.Case) bool { return c.State == queue.Explained && c.Until.String() == day }},
-		{claimed(conflict("address")), []string{"outcome", "disputed", "right", "statistics"}, func(c queue.Case) bool {
+		{b.claimed(conflict("address")), []string{"outcome", "disputed", "right", "statistics"}, func(c queue.Case) bool {
 			return c.State == queue.Decided && c.Right == "statistics" && c.To == "commerce"
 		}},
-		{claimed(conflict("status")), []string{"outcome", "authority"}, func(c queue.Case) bool { return c.State == queue.Decided && c.To == "tax" }},
+		{b.claimed(conflict("status")), []string{"outcome", "authority"}, func(c queue.Case) bool { return c.State == queue.Decided && c.To == "tax" }},
 		{review, []string{"outcome", "same", "with", o.candidate(review, 1)}, func(c queue.Case) bool { return c.State == queue.Explained && c.Outcome == queue.OutcomeSame }},
 	} {
 		status, body := b.post("/cases/"+test.id+"/decide", append([]string{"reason", "looked into"}, test.fields...)...)
@@ -653,6 +662,20 @@ func TestEntitiesAPI(t *testing.T) {
 			t.Errorf("%s: %d, %+v", name, status, c)
 		}
 	}
+	var c desk.CaseRow
+	decision := map[string]string{"outcome": "same", "reason": "x", "with": o.candidate(ids["review, mine"], 2)}
+	if status, problem := p.call(http.MethodPost, "/v1/cases/"+ids["review, mine"]+"/decide", decision, &c); status != http.StatusOK || c.State != "explained" {
+		t.Errorf("linking gave %d, %+v", status, problem)
+	}
+	if status, problem := p.call(http.MethodPost, "/v1/cases/"+ids["review, mine"]+"/revoke", map[string]string{"reason": "x"}, &c); status != http.StatusOK || c.State != "open" {
+		t.Errorf("taking back gave %d, %+v", status, problem)
+	}
+}
+
+func TestEntitiesAPIProblems(t *testing.T) {
+	o := open(t)
+	ids := entityCases(o)
+	p := o.program(access.Token{Account: "李梅"})
 	for _, test := range []struct {
 		name, method, path string
 		body               any
@@ -673,14 +696,6 @@ func TestEntitiesAPI(t *testing.T) {
 				t.Errorf("gave %d, %+v", status, problem)
 			}
 		})
-	}
-	var c desk.CaseRow
-	decision := map[string]string{"outcome": "same", "reason": "x", "with": o.candidate(ids["review, mine"], 2)}
-	if status, problem := p.call(http.MethodPost, "/v1/cases/"+ids["review, mine"]+"/decide", decision, &c); status != http.StatusOK || c.State != "explained" {
-		t.Errorf("linking gave %d, %+v", status, problem)
-	}
-	if status, problem := p.call(http.MethodPost, "/v1/cases/"+ids["review, mine"]+"/revoke", map[string]string{"reason": "x"}, &c); status != http.StatusOK || c.State != "open" {
-		t.Errorf("taking back gave %d, %+v", status, problem)
 	}
 	o.known.broken = errors.New("no index")
 	if status, problem := p.call(http.MethodGet, "/v1/entities?q=xx", nil, nil); status != http.StatusInternalServerError || strings.Contains(problem.Detail, "index") {

@@ -59,6 +59,17 @@ func TestWordsForEveryValue(t *testing.T) {
 	for _, text := range texts {
 		keys = append(keys, "owner."+text.Owner, "severity."+text.Severity)
 	}
+	for code := range reasonFields {
+		keys = append(keys, "reason."+strings.ToLower(code))
+	}
+	for _, r := range []queue.Role{queue.RoleAuthority, queue.RoleDiffers, queue.RoleLag} {
+		keys = append(keys, "note."+noteOf(r), "note."+noteOf(r)+".means")
+	}
+	for _, name := range reviewFields {
+		if chinese := Chinese.reviewLabel(name); chinese == plain(name) {
+			t.Errorf("no words for the field %s", name)
+		}
+	}
 	for _, key := range keys {
 		if _, ok := words[key]; !ok {
 			t.Errorf("no words for %s", key)

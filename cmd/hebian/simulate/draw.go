@@ -4,11 +4,16 @@ import "math/bits"
 
 // The streams keep the draws for different purposes apart.
 const (
-	streamPerson   uint64 = iota + 1 // everything about a person
-	streamUnit                       // everything about a unit
-	streamSchedule                   // who gets which case
-	streamNumber                     // where the identity numbers begin
-	streamPosts                      // quotas, leader posts, control numbers
+	streamPerson         uint64 = iota + 1 // everything about a person
+	streamUnit                             // everything about a unit
+	streamSchedule                         // who gets which case
+	streamNumber                           // where the identity numbers begin
+	streamPosts                            // quotas, leader posts, control numbers
+	streamEntity                           // everything about a legal entity
+	streamTwin                             // everything about the second entity of a case
+	streamEntitySchedule                   // which entity gets which case
+	streamOrder                            // in which order the rows of legal entities are written
+	streamReference                        // what is kept on institutions beside their registration
 )
 
 // draws is a splitmix64 sequence. It begins at a pure function of seed, stream and index, so that

@@ -178,6 +178,8 @@ func (o Options) check() error {
 		return fmt.Errorf("%d months: between 1 and %d are possible", o.Months, maxMonths)
 	case o.AsOf < minAsOf || o.AsOf > maxAsOf || o.AsOf%100 < 1 || o.AsOf%100 > 12:
 		return fmt.Errorf("as-of month %d: write YYYYMM between %d and %d", o.AsOf, minAsOf, maxAsOf)
+	case o.Entities < 0 || o.Entities > MaxEntities:
+		return fmt.Errorf("%d legal entities: up to %d are possible", o.Entities, MaxEntities)
 	}
 	return nil
 }

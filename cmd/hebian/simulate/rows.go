@@ -40,7 +40,7 @@ func newFolder(p *plan, dir string) (*folder, error) {
 		{&f.exemptions, csvForm("staffing/exemptions.csv", "id_number,uscc,category,valid_from,valid_to", 3, 2)},
 		{&f.secondments, csvForm("staffing/secondments.csv", "id_number,from_uscc,to_uscc,approval_no,valid_from,valid_to", 4, 2)},
 		{&f.controls, csvForm("finance/control_numbers.csv", "uscc,control_number,valid_from,valid_to", 2, 1)},
-		{&f.events, form{path: "hr/events.ndjson", end: "\n", spoil: spoilJSON}},
+		{&f.events, form{path: "hr/events.ndjson", end: "\n", spoil: spoilJSON("effective", "effective")}},
 		{&f.deaths, gbForm(s, "civil/deaths.csv", "证件号码,姓名,死亡日期", 2, "2026-02-30", 0)},
 		{&f.penalties, csvForm("discipline/penalties.csv", "id_number,name,penalty,pay_effect,effective,ended", 4, 3)},
 		{&f.insurance, insuranceForm()},

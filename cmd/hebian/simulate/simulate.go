@@ -1,8 +1,9 @@
 // Package simulate makes up a county: a folder of agency files in which it is known what is wrong
 // (wrongs.csv), who only looks wrong (explained.csv) and which rows nobody can read
-// (quarantine.csv). It is for demonstrations, load tests and an end-to-end check of the rules: the
-// expected findings come from what was planted, never from evaluating a rule. The folder is a pure
-// function of the options. Legal entities are not part of it.
+// (quarantine.csv). With legal entities it is also known which rows belong together (entities.csv)
+// and what is to be found about them (conflicts.csv). It is for demonstrations, load tests and an
+// end-to-end check of the rules: the expected findings come from what was planted, never from
+// evaluating a rule. The folder is a pure function of the options.
 package simulate
 
 import (
@@ -23,16 +24,17 @@ import (
 
 // Options say what to make up.
 type Options struct {
-	Persons int           // persons on the books, pensioners and contract staff among them
-	Seed    uint64        // another seed, another county
-	Months  int           // payroll months
-	AsOf    schemas.Month // the newest payroll month; findings are those of its last day
+	Persons  int           // persons on the books, pensioners and contract staff among them
+	Seed     uint64        // another seed, another county
+	Months   int           // payroll months
+	AsOf     schemas.Month // the newest payroll month; findings are those of its last day
+	Entities int           // legal entities, the county's units first; 0: no files about them
 }
 
 // DefaultOptions are those of a small county over a quarter.
 func DefaultOptions() Options { return Options{Persons: 2000, Seed: 1, Months: 3, AsOf: 202609} }
 
-// Every kind of case occurs from some 500 persons on.
+// Every kind of case occurs from some 500 persons on, and from some 250 entities beside the units.
 const (
 	minPersons = 50
 	maxMonths  = 60 // one payroll file each, all open at once
@@ -69,6 +71,10 @@ type Summary struct {
 	Bytes     int64        `json:"bytes"` // in in/
 	Flags     []CodeCount  `json:"flags"` // sorted by code
 	Files     []FileCount  `json:"files"` // sorted by file
+
+	Entities      int         `json:"entities,omitempty"`       // those of a case count as one
+	WrongEntities int         `json:"wrong_entities,omitempty"` // with a finding
+	Findings      []CodeCount `json:"findings,omitempty"`       // about entities, sorted by kind
 }
 
 // ErrOptions says that no county can be made up as the options ask.
@@ -78,8 +84,9 @@ var ErrOptions = errors.New("simulate")
 var ErrNotEmpty = errors.New("folder is not empty; name a new one")
 
 // Write makes a county in dir, which must be new or empty: dir/in holds the agencies' files, beside
-// it lie wrongs.csv, explained.csv and quarantine.csv. A person may be in the first two: a pending
-// entry is a finding and explained. After an error dir is left incomplete.
+// it lie wrongs.csv, explained.csv and quarantine.csv, and with entities conflicts.csv and
+// entities.csv. A person may be in the first two: a pending entry is a finding and explained. After
+// an error dir is left incomplete.
 // progress, when not nil, hears now and then how many of the persons are written.
 func Write(ctx context.Context, dir string, o Options, progress func(done, total int64)) (Summary, error) {
 	if err := o.check(); err != nil {
@@ -119,6 +126,7 @@ type county struct {
 	flags     []Flag
 	wrong     int
 	explained [][2]string // person, why
+	registers *registers  // nil: without entities
 }
 
 func write(ctx context.Context, dir string, p *plan, progress func(done, total int64)) (Summary, error) {
@@ -130,6 +138,9 @@ func write(ctx context.Context, dir string, p *plan, progress func(done, total i
 	err = c.writePersons(ctx, progress)
 	if err == nil {
 		c.writeUnits()
+		if p.Entities > 0 {
+			err = c.writeEntities(ctx, filepath.Join(dir, "in"))
+		}
 	}
 	if closed := f.close(); err == nil {
 		err = closed
@@ -217,12 +228,10 @@ func (c *county) settle(dir string) (Summary, error) {
 	}
 	slices.SortFunc(s.Files, func(a, b FileCount) int { return strings.Compare(a.File, b.File) })
 	for _, f := range c.flags {
-		if n := len(s.Flags); n == 0 || s.Flags[n-1].Code != f.Code {
-			s.Flags = append(s.Flags, CodeCount{Code: f.Code})
-		}
-		s.Flags[len(s.Flags)-1].Count++
+		s.Flags = countCode(s.Flags, f.Code)
 	}
 	return s, errors.Join(
+		c.settleEntities(dir, &s),
 		writeList(dir, "wrongs.csv", "code,person,unit,month,detail", len(c.flags), func(i int) []string {
 			f := c.flags[i]
 			return []string{f.Code, f.Person, f.Unit, f.Month, f.Detail}
@@ -233,6 +242,15 @@ func (c *county) settle(dir string) (Summary, error) {
 			return []string{f.File, strconv.FormatInt(f.Read, 10), strconv.FormatInt(f.Accepted, 10), strconv.FormatInt(f.Quarantined, 10)}
 		}),
 	)
+}
+
+// countCode counts one more of a code; equal codes come one after the other.
+func countCode(counts []CodeCount, code string) []CodeCount {
+	if n := len(counts); n == 0 || counts[n-1].Code != code {
+		counts = append(counts, CodeCount{Code: code})
+	}
+	counts[len(counts)-1].Count++
+	return counts
 }
 
 func compareFlags(a, b Flag) int {

@@ -147,23 +147,28 @@ func replaceCell(row []byte, column int, text string) []byte {
 	return bytes.Join(cells, []byte(","))
 }
 
-// spoilJSON breaks a row of NDJSON.
-func spoilJSON(row []byte, how int) []byte {
-	const key = `"effective":"`
-	day := bytes.Index(row, []byte(key)) + len(key)
-	switch how % 6 {
-	case 0:
-		return append(row, '}')
-	case 1:
-		return row[:len(row)-1]
-	case 2:
-		row[day] = 0xff
-		return row
-	case 3:
-		return append([]byte(`"`), row...)
-	case 4:
-		copy(row[day:], "2026-02-30")
-		return row
+// spoilJSON gives a function that breaks a row of NDJSON. The keys are of a day and of a required text.
+func spoilJSON(dayKey, required string) func([]byte, int) []byte {
+	textOf := func(row []byte, key string) (from int) {
+		return bytes.Index(row, []byte(`"`+key+`":"`)) + len(key) + len(`"":"`)
 	}
-	return append(row[:day], row[day+len("2026-02-30"):]...)
+	return func(row []byte, how int) []byte {
+		day := textOf(row, dayKey)
+		switch how % 6 {
+		case 0:
+			return append(row, '}')
+		case 1:
+			return row[:len(row)-1]
+		case 2:
+			row[day] = 0xff
+			return row
+		case 3:
+			return append([]byte(`"`), row...)
+		case 4:
+			copy(row[day:], "2026-02-30")
+			return row
+		}
+		from := textOf(row, required)
+		return append(row[:from], row[from+bytes.IndexByte(row[from:], '"'):]...)
+	}
 }

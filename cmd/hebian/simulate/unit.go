@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"strconv"
+	"strings"
 
 	"hebian/schemas"
 )
@@ -201,7 +202,7 @@ func (p *plan) newChain(s *speller, onward schemas.Date, heir int) family {
 func (p *plan) newUnit(s *speller, kind *unitType, since, until schemas.Date) int {
 	index := len(p.units)
 	d := drawsOf(p.Seed, streamUnit, uint64(index))
-	counties := [...]string{"临溪县", "云岫区", "望舒县", "清砚县", "松涧区", "枕河县"}
+	counties := countyNames()
 	fields := [...]string{"教育", "民政", "水利", "农业农村", "林业", "交通运输", "卫生健康", "文化", "统计", "审计", "档案", "生态环境", "司法",
 		"住房", "商务", "科技", "体育", "信访", "气象", "财政", "应急", "医保", "粮食", "市场监管"}
 	county := index % len(counties)
@@ -213,11 +214,21 @@ func (p *plan) newUnit(s *speller, kind *unitType, since, until schemas.Date) in
 	return index
 }
 
+// countyNames are the names of the divisions from firstDivision on.
+func countyNames() [6]string {
+	return [...]string{"临溪县", "云岫区", "望舒县", "清砚县", "松涧区", "枕河县"}
+}
+
 // creditCode is a credit code of the establishment office with both its check characters.
 func creditCode(category byte, division string, serial int) string {
+	return checkedCreditCode("1" + string(category) + division + organisationCode("QH", serial))
+}
+
+// organisationCode is an organisation code with its check character (GB 11714).
+func organisationCode(letters string, serial int) string {
 	var serialText [6]byte
 	putDigits(serialText[:], serial)
-	organisation := "QH" + string(serialText[:])
+	organisation := letters + string(serialText[:])
 	sum := 0
 	for i, weight := range [8]int{3, 7, 9, 10, 5, 8, 4, 2} {
 		c := organisation[i]
@@ -226,17 +237,16 @@ func creditCode(category byte, division string, serial int) string {
 		}
 		sum += int(c-'0') * weight
 	}
-	code := "1" + string(category) + division + organisation + string("0X987654321"[sum%11])
+	return organisation + string("0X987654321"[sum%11])
+}
 
+// checkedCreditCode adds the check character (GB 32100) to the 17 places before it.
+func checkedCreditCode(code string) string {
 	const alphabet = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-	sum = 0
+	sum := 0
 	weight := 1
 	for i := range len(code) {
-		for value := range len(alphabet) {
-			if alphabet[value] == code[i] {
-				sum += value * weight
-			}
-		}
+		sum += strings.IndexByte(alphabet, code[i]) * weight
 		weight = weight * 3 % 31
 	}
 	return code + string(alphabet[(31-sum%31)%31])
