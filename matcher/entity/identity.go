@@ -73,7 +73,7 @@ func (g *region) identify(drafts []draft) {
 		}
 		for _, n := range d.members {
 			if h := g.held.at(n); h.home == 0 {
-				h.home = d.id
+				h.home = cmp.Or(g.were[g.where(n)].home, d.id) // it may have had one in an earlier run, or before it was withdrawn
 			}
 		}
 	}

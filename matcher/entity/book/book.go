@@ -56,7 +56,10 @@ func Open(ctx context.Context, log hub.Log, schemaID uint32) (*Book, error) {
 	if err := b.readOn(ctx); err != nil {
 		return nil, err
 	}
-	return b, b.settle(ctx)
+	if err := b.settle(ctx); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // Knows says whether an entity has, or had, a golden record.
