@@ -203,17 +203,11 @@ func (d *stage) report(ctx context.Context) error {
 	if err := d.colleague.Call(ctx, http.MethodGet, "/v1/status", nil, &st); err != nil {
 		return err
 	}
-	open := 0
-	for _, c := range st.Cases {
-		if c.State == string(queue.Open) {
-			open += c.Cases
-		}
-	}
 	provisional := ""
 	if n := d.provisional(); n > 0 {
 		provisional = fmt.Sprintf(", %s of them provisional: a source is not complete, they open no case", count(n))
 	}
-	d.say("judged as of %s: %s%s; %s open", st.AsOf, plural(st.Findings, "finding"), provisional, plural(open, "case"))
+	d.say("judged as of %s: %s%s; %s open", st.AsOf, plural(st.Findings, "finding"), provisional, plural(st.Open, "case"))
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -156,16 +157,23 @@ func summarizeEntities(standing *entity.Standing) *entitySummary {
 	if counts.Records == 0 {
 		return nil
 	}
-	sum := &entitySummary{Entities: counts.Entities, Registrations: counts.Records, Findings: []entityCount{}}
+	return &entitySummary{Entities: counts.Entities, Registrations: counts.Records, Findings: summarizeFindings(counts)}
+}
+
+// String is the count in a line with others.
+func (c entityCount) String() string {
+	return fmt.Sprintf("%s %s", strings.TrimSpace(c.Kind+" "+c.State), count(c.Findings))
+}
+
+func summarizeFindings(counts entity.Counts) []entityCount {
+	all := []entityCount{}
 	for kind, states := range counts.Findings {
 		for state, n := range states {
-			sum.Findings = append(sum.Findings, entityCount{string(kind), state, n})
+			all = append(all, entityCount{string(kind), state, n})
 		}
 	}
-	slices.SortFunc(sum.Findings, func(a, b entityCount) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.State, b.State))
-	})
-	return sum
+	slices.SortFunc(all, func(a, b entityCount) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.State, b.State)) })
+	return all
 }
 
 // write prints the summary for a person.

@@ -24,7 +24,10 @@ type status struct {
 	Ready      bool           `json:"ready"`
 	Why        string         `json:"why,omitempty" doc:"What is in the way, when it is not ready."`
 	Waiting    int            `json:"waiting" doc:"Deliveries that were taken in and not judged yet."`
-	Findings   int            `json:"findings" doc:"Of the last judgement, provisional ones among them."`
+	Findings   int            `json:"findings" doc:"About persons and units, of the last judgement, provisional ones among them."`
+	Open       int            `json:"open" doc:"Cases that nobody has settled."`
+	Entities   int            `json:"entities" doc:"Legal entities that the sources describe."`
+	Conflicts  []entityCount  `json:"conflicts" doc:"Findings about them."`
 	Agencies   []agencyStatus `json:"agencies"`
 	Cases      []caseStatus   `json:"cases"`
 	Quarantine []rowsStatus   `json:"quarantine" doc:"Rows in quarantine that no later delivery has mended."`
@@ -76,7 +79,7 @@ func (s *service) status(ctx context.Context) (status, error) {
 	if err != nil {
 		return status{}, err
 	}
-	st := status{AsOf: schemas.DateOf(r.AsOf).String(), Agencies: []agencyStatus{}, Cases: []caseStatus{}, Quarantine: []rowsStatus{}, Held: []heldStatus{}, Ledger: []ledgerStatus{}}
+	st := status{Open: r.Open, Entities: r.Entities, Conflicts: []entityCount{}, AsOf: schemas.DateOf(r.AsOf).String(), Agencies: []agencyStatus{}, Cases: []caseStatus{}, Quarantine: []rowsStatus{}, Held: []heldStatus{}, Ledger: []ledgerStatus{}}
 	st.Why = s.notReady()
 	st.Ready = st.Why == ""
 	s.mu.Lock()
@@ -84,6 +87,9 @@ func (s *service) status(ctx context.Context) (status, error) {
 	s.mu.Unlock()
 	for _, n := range r.Flags {
 		st.Findings += n
+	}
+	for _, c := range r.Conflicts {
+		st.Conflicts = append(st.Conflicts, entityCount{c.Kind, c.State, c.Count})
 	}
 	for _, c := range r.Cases {
 		st.Cases = append(st.Cases, caseStatus{c.Queue, c.State, c.Count, c.Oldest})
@@ -172,6 +178,9 @@ func (s *service) readCases(ctx context.Context, r *watch.Readings) error {
 		sum := sums[at]
 		sum.Queue, sum.State = at.agency, at.state
 		sum.Count += int(c.Cases)
+		if c.State != queue.Settled && c.State != queue.Explained {
+			r.Open += int(c.Main)
+		}
 		if sum.Oldest.IsZero() || c.Oldest.Before(sum.Oldest) {
 			sum.Oldest = c.Oldest
 		}
@@ -193,6 +202,11 @@ func (s *service) readJudge(r *watch.Readings) {
 	}
 	for _, f := range s.standing.Findings() {
 		r.Flags[f.Code]++
+	}
+	counts := s.register.standing.Counts()
+	r.Entities = counts.Entities
+	for _, f := range summarizeFindings(counts) {
+		r.Conflicts = append(r.Conflicts, watch.Conflicts{Kind: f.Kind, State: f.State, Count: f.Findings})
 	}
 	for at, rows := range s.quarantine.rows {
 		r.Quarantine = append(r.Quarantine, watch.Quarantine{Dataset: at.subject, Reason: at.reason, Rows: rows})
@@ -226,7 +240,14 @@ func (st status) write(w io.Writer) {
 	if !st.Ready {
 		ready = "not ready: " + st.Why
 	}
-	fmt.Fprintf(w, "%s, judged as of %s, %s findings, %d deliveries wait to be judged\n\n", ready, st.AsOf, count(st.Findings), st.Waiting)
+	fmt.Fprintf(w, "%s, judged as of %s, %s findings, %s cases open, %d deliveries wait to be judged\n\n", ready, st.AsOf, count(st.Findings), count(st.Open), st.Waiting)
+	if st.Entities > 0 {
+		fmt.Fprintf(w, "%s legal entities:", count(st.Entities))
+		for _, c := range st.Conflicts {
+			fmt.Fprintf(w, " %s", c)
+		}
+		fmt.Fprint(w, "\n\n")
+	}
 	t := newTable(w, "agency", "", "complete through", "missing", "last delivery")
 	for _, a := range st.Agencies {
 		t.AppendRow([]any{a.Agency, a.Name, a.CompleteThrough, strings.Join(a.Missing, " "), instant(a.LastDelivery)})

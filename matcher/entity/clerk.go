@@ -28,9 +28,14 @@ const (
 type kept struct {
 	detail  string
 	grounds uint64
-	kind    Kind
-	state   string
+	kind    uint8 // in kinds
+	state   uint8 // in states
 }
+
+var (
+	kinds  = [...]Kind{KindConflict, KindBadCode, KindLinkReview, KindOrphan, KindDuplicateCode, KindCodeClash}
+	states = [...]string{"", StateLag, StateConflict}
+)
 
 const (
 	// maxCandidates is how many entities an officer is shown for a record.
@@ -228,7 +233,7 @@ func (c *clerk) hear(b uint32) hearing {
 	}
 	for i := range e.Findings {
 		f := &e.Findings[i]
-		of.kept[i] = kept{f.Detail, c.grounds(f), f.Kind, f.State()}
+		of.kept[i] = kept{f.Detail, c.grounds(f), uint8(slices.Index(kinds[:], f.Kind)), uint8(slices.Index(states[:], f.State()))}
 	}
 	slices.SortFunc(of.kept, kept.compare)
 	return of

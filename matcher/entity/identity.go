@@ -63,8 +63,10 @@ type identity struct{ current, home ID }
 // gets none takes one that no entity has and that is home to most of its members: undoing a merge brings the old ID back. New IDs
 // follow the order of the drafts.
 func (g *region) identify(drafts []draft) {
-	g.award(drafts, func(i identity) ID { return i.current })
-	g.award(drafts, func(i identity) ID { return i.home })
+	if g.were != nil {
+		g.award(drafts, func(i identity) ID { return i.current })
+		g.award(drafts, func(i identity) ID { return i.home })
+	}
 	for i := range drafts {
 		d := &drafts[i]
 		if d.id == 0 {
@@ -73,7 +75,7 @@ func (g *region) identify(drafts []draft) {
 		}
 		for _, n := range d.members {
 			if h := g.held.at(n); h.home == 0 {
-				h.home = cmp.Or(g.were[g.where(n)].home, d.id) // it may have had one in an earlier run, or before it was withdrawn
+				h.home = cmp.Or(g.was(n).home, d.id) // it may have had one in an earlier run, or before it was withdrawn
 			}
 		}
 	}
@@ -95,7 +97,7 @@ func (g *region) award(drafts []draft, named func(identity) ID) {
 		}
 		first := len(claims)
 		for _, n := range drafts[i].members {
-			id := named(g.were[g.where(n)])
+			id := named(g.was(n))
 			if id != 0 && g.roll.bodies[id] == 0 && !slices.ContainsFunc(claims[first:], func(c claim) bool { return c.id == id }) {
 				claims = append(claims, claim{draft: i, id: id})
 			}
@@ -118,7 +120,7 @@ func (g *region) award(drafts []draft, named func(identity) ID) {
 
 func (g *region) weigh(c *claim, members []uint32) {
 	for _, n := range members {
-		were := g.were[g.where(n)]
+		were := g.was(n)
 		if were.home == c.id {
 			c.homes++
 		}
@@ -151,6 +153,9 @@ func (g *region) firstOf(members []uint32) Record {
 // recall notes what the records of the region bring along, and releases the IDs of its entities. A row that was changed is a record
 // that went and one that came under the same key.
 func (g *region) recall() {
+	if len(g.bodies)+len(g.roll.departed) == 0 && g.roll.restored == nil {
+		return
+	}
 	g.were = make([]identity, len(g.records))
 	g.released = make(map[ID]bool, len(g.bodies))
 	for _, b := range g.bodies {
@@ -192,6 +197,14 @@ func (g *region) recall() {
 			g.roll.departed[digestOf(key)] = those[0].home
 		}
 	}
+}
+
+// was is what a record brings along.
+func (g *region) was(n uint32) identity {
+	if g.were == nil {
+		return identity{}
+	}
+	return g.were[g.where(n)]
 }
 
 // keyDigest stands for a RecordKey, and takes less room.
@@ -289,7 +302,7 @@ func (g *region) retire(drafts []draft, before map[ID]hearing, change *Change) {
 		d := &drafts[i]
 		var from map[ID]int
 		for _, n := range d.members {
-			was := g.were[g.where(n)].current
+			was := g.was(n).current
 			if was == 0 || was == d.id {
 				continue
 			}

@@ -15,7 +15,7 @@ type region struct {
 	bereft  []uint32 // records that may have fitted one that was withdrawn
 	lone    []uint32 // records to seek for
 
-	were     []identity  // by place: what the record brings along
+	were     []identity  // by place: what the record brings along; nil: none does
 	released map[ID]bool // the IDs of the entities before the change
 }
 
@@ -49,7 +49,7 @@ func (g *region) settle(gone []uint32, change *Change) {
 		g.drop(n)
 	}
 	g.codes.unmark()
-	g.counts.Entities += len(drafts) - len(g.bodies)
+	g.number += len(drafts) - len(g.bodies)
 	g.judgeBodies(bodies, change)
 }
 
@@ -76,8 +76,8 @@ func (g *region) take(n uint32) {
 }
 
 func (g *region) add(n uint32) {
-	for int(n) >= len(g.places) {
-		g.places = append(g.places, make([]uint32, blockLen)...)
+	if int(n) >= len(g.places) {
+		g.places = append(g.places, make([]uint32, int(g.held.used)-len(g.places))...)
 	}
 	g.records = append(g.records, n)
 	g.parent = append(g.parent, uint32(len(g.parent)))
@@ -142,8 +142,8 @@ func (g *region) unite(i, j uint32) {
 // components is rules 1 to 3.
 func (g *region) components() {
 	g.core = len(g.records)
-	for len(g.firsts) < int(g.codes.lists.used) {
-		g.firsts = append(g.firsts, make([]uint32, blockLen)...)
+	if need := int(g.codes.lists.used); len(g.firsts) < need {
+		g.firsts = append(g.firsts, make([]uint32, need-len(g.firsts))...)
 	}
 	for i, n := range g.records {
 		g.eachCode(g.held.at(n), func(list uint32) {
@@ -190,7 +190,7 @@ func (g *region) companions() {
 		}
 	}
 	links, torn := make([]uint32, len(g.lone)), make([]bool, len(g.lone))
-	inParallel(len(g.lone), func(next func() (int, bool)) {
+	inParallel(len(g.lone), func(_ int, next func() (int, bool)) {
 		k := seeker{linker: &g.linker}
 		for i, ok := next(); ok; i, ok = next() {
 			links[i], torn[i] = k.seek(g.lone[i])
@@ -236,31 +236,37 @@ func (g *region) group() [][]uint32 {
 		}
 		g.eachSame(n, func(m uint32) { g.unite(uint32(i), uint32(g.where(m))) })
 	}
-	sizes, live := make([]uint32, len(g.records)), 0
+	return g.gather()
+}
+
+// gather gives what is put together.
+func (g *region) gather() [][]uint32 {
+	roots, live, groups := make([]uint32, len(g.records)), 0, 0
 	for i, n := range g.records {
 		if g.held.at(n).flags&flagGone == 0 {
-			sizes[g.root(uint32(i))]++
+			root := g.root(uint32(i))
+			if roots[root]++; roots[root] == 1 {
+				groups++
+			}
 			live++
 		}
 	}
-	room := make([]uint32, live)
-	var groups [][]uint32
-	number := make([]uint32, len(g.records)) // of the group of a root, from 1 on
+	room, all := make([]uint32, live), make([][]uint32, 0, groups)
 	for i, n := range g.records {
 		if g.held.at(n).flags&flagGone != 0 {
 			continue
 		}
 		root := g.root(uint32(i))
-		if number[root] == 0 {
-			size := sizes[root]
-			groups = append(groups, room[:0:size])
+		if root == uint32(i) { // what stood there was the size: now it is the place
+			size := roots[root]
+			all = append(all, room[:0:size])
 			room = room[size:]
-			number[root] = uint32(len(groups))
+			roots[root] = uint32(len(all)) - 1
 		}
-		of := &groups[number[root]-1]
+		of := &all[roots[root]]
 		*of = append(*of, n)
 	}
-	return groups
+	return all
 }
 
 // dissolve ends the entities of the region. It gives what was found of them.

@@ -62,7 +62,8 @@ type Standing struct {
 	entities blocks[body]
 	freeBody uint32 // list of bodies to use again, by sibling
 	roll     roll
-	counts   Counts
+	number   int                          // of entities
+	findings [len(kinds)][len(states)]int // how many there are
 
 	// Both are 0 between changes.
 	places []uint32 // by record: where in the region it is, from 1 on
@@ -84,7 +85,7 @@ func NewStanding(o Options) *Standing {
 	return &Standing{
 		linker:       newLinker(newStore(), Bench{Authority: o.Authority, Calendar: o.Calendar}, o.MaxSharers),
 		divisionForm: newWalker(topicDivision), divisions: map[schemas.ID]*divisionRow{}, strangers: map[string]int{}, owed: map[schemas.ID]int{},
-		roll: newRoll(), counts: Counts{Findings: map[Kind]map[string]int{}},
+		roll: newRoll(),
 	}
 }
 
@@ -269,6 +270,7 @@ func (s *Standing) relinkAll(gone, fresh []uint32, change *Change) {
 		s.mindOne(n, RecordKey{r.Source, r.Key})
 	}
 	wait.Wait()
+	g.records, g.parent = make([]uint32, 0, len(gone)+len(live)), make([]uint32, 0, len(gone)+len(live))
 	for _, n := range slices.Concat(gone, live) {
 		g.take(n)
 	}
@@ -343,26 +345,38 @@ func (s *Standing) divisionsDiffer(a, b schemas.Date) bool {
 
 // judgeBodies judges entities and notes what is otherwise than it was.
 func (s *Standing) judgeBodies(bodies []uint32, change *Change) {
-	heard := make([]hearing, len(bodies))
-	inParallel(len(bodies), func(next func() (int, bool)) {
-		c := clerk{Standing: s}
-		for i, ok := next(); ok; i, ok = next() {
-			heard[i] = c.hear(bodies[i])
+	heard := make([]hearing, min(len(bodies), judgeRound))
+	clerks := make([]clerk, runtime.GOMAXPROCS(0))
+	for ; len(bodies) > 0; bodies = bodies[min(len(bodies), judgeRound):] {
+		inParallel(min(len(bodies), judgeRound), func(worker int, next func() (int, bool)) {
+			c := &clerks[worker]
+			c.Standing = s
+			for i, ok := next(); ok; i, ok = next() {
+				heard[i] = c.hear(bodies[i])
+			}
+		})
+		for i, b := range bodies[:min(len(bodies), judgeRound)] {
+			s.keep(b, &heard[i], change)
 		}
-	})
-	for i, b := range bodies {
-		body, now := s.entities.at(b), &heard[i]
-		if body.print != now.print || body.flags&bodyNew != 0 {
-			change.Golden = append(change.Golden, body.id)
-		}
-		s.note(body.id, body.kept, now.kept, change)
-		body.print, body.kept = now.print, now.kept
-		if now.order != nil {
-			s.chain(body, now.order)
-		}
-		if body.flags &^= bodyNew | bodyDayBound; now.dayBound {
-			body.flags |= bodyDayBound
-		}
+	}
+}
+
+// judgeRound is how many entities are judged before what came of it is noted.
+const judgeRound = 8192
+
+// keep keeps what was found of an entity.
+func (s *Standing) keep(b uint32, now *hearing, change *Change) {
+	body := s.entities.at(b)
+	if body.print != now.print || body.flags&bodyNew != 0 {
+		change.Golden = append(change.Golden, body.id)
+	}
+	s.note(body.id, body.kept, now.kept, change)
+	body.print, body.kept = now.print, now.kept
+	if now.order != nil {
+		s.chain(body, now.order)
+	}
+	if body.flags &^= bodyNew | bodyDayBound; now.dayBound {
+		body.flags |= bodyDayBound
 	}
 }
 
@@ -411,18 +425,9 @@ func (s *Standing) note(id ID, before, after []kept, change *Change) {
 	}
 }
 
-func (k kept) caseFinding(id ID) CaseFinding { return CaseFinding{id, k.kind, k.detail} }
+func (k kept) caseFinding(id ID) CaseFinding { return CaseFinding{id, kinds[k.kind], k.detail} }
 
-func (s *Standing) count(k kept, by int) {
-	states := s.counts.Findings[k.kind]
-	if states == nil {
-		states = map[string]int{}
-		s.counts.Findings[k.kind] = states
-	}
-	if states[k.state] += by; states[k.state] == 0 {
-		delete(states, k.state)
-	}
-}
+func (s *Standing) count(k kept, by int) { s.findings[k.kind][k.state] += by }
 
 // Each calls fn for each entity in the order of their codes, those of one code in the order of their first members. An entity is good
 // until fn returns, and fn must not call the standing.
@@ -434,7 +439,7 @@ func (s *Standing) Each(fn func(*Entity) error) error {
 	judge := func(round int) {
 		clerks := rounds[round%2]
 		from := bodies[min(round*eachRound, len(bodies)):min((round+1)*eachRound, len(bodies))]
-		inParallel(len(from), func(next func() (int, bool)) {
+		inParallel(len(from), func(_ int, next func() (int, bool)) {
 			for i, ok := next(); ok; i, ok = next() {
 				clerks[i].Standing = s
 				clerks[i].judge(from[i])
@@ -469,7 +474,7 @@ func (s *Standing) inOrder() []uint32 {
 	}
 	var all []named
 	s.eachBody(func(b uint32) { all = append(all, named{body: b}) })
-	inParallel(len(all), func(next func() (int, bool)) {
+	inParallel(len(all), func(_ int, next func() (int, bool)) {
 		c := clerk{Standing: s}
 		for i, ok := next(); ok; i, ok = next() {
 			all[i].code = c.open(all[i].body).Code
@@ -534,20 +539,28 @@ func (s *Standing) DivisionNames(code string) []string {
 func (s *Standing) Counts() Counts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	counts := Counts{Entities: s.counts.Entities, Records: s.live, Findings: map[Kind]map[string]int{}}
-	for kind, states := range s.counts.Findings {
-		counts.Findings[kind] = maps.Clone(states)
+	counts := Counts{Entities: s.number, Records: s.live, Findings: map[Kind]map[string]int{}}
+	for kind := range s.findings {
+		for state, n := range s.findings[kind] {
+			if n == 0 {
+				continue
+			}
+			if counts.Findings[kinds[kind]] == nil {
+				counts.Findings[kinds[kind]] = map[string]int{}
+			}
+			counts.Findings[kinds[kind]][states[state]] = n
+		}
 	}
 	return counts
 }
 
 // inParallel has workers, one for each core, do n things. Each asks for the next until there is none.
-func inParallel(n int, work func(next func() (int, bool))) {
+func inParallel(n int, work func(worker int, next func() (int, bool))) {
 	const chunk = 32
 	var taken atomic.Int64
-	worker := func() {
+	start := func(worker int) {
 		at, end := 0, 0
-		work(func() (int, bool) {
+		work(worker, func() (int, bool) {
 			if at == end {
 				at = int(taken.Add(chunk)) - chunk
 				end = min(at+chunk, n)
@@ -561,9 +574,9 @@ func inParallel(n int, work func(next func() (int, bool))) {
 		})
 	}
 	var wait sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk) - 1 {
-		wait.Go(worker)
+	for worker := 1; worker < min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk); worker++ {
+		wait.Go(func() { start(worker) })
 	}
-	worker()
+	start(0)
 	wait.Wait()
 }

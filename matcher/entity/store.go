@@ -3,6 +3,7 @@ package entity
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unsafe"
 
 	"hebian/hub"
@@ -62,7 +63,7 @@ type form struct {
 	statuses []schemas.RegistrationStatus
 }
 
-// The texts of a packed record, in their order. The amount of the capital stands behind them.
+// The texts of a packed record, in their order. The amount of the capital stands behind them. A bit says of each whether it is there.
 var textFields = [...]string{"source_key", "uscc", "org_code", "reg_no", "tax_no", "name", "second_name", "division", "legal_rep",
 	"address", "entity_type", "established", "industry", "parent", "employees"}
 
@@ -142,13 +143,23 @@ func (s *store) pack(file string, b *hub.Batch, i int, fields []schemas.Field) (
 	head = binary.AppendUvarint(head, uint64(b.Delivery))
 	head = binary.AppendVarint(head, optional(&fields[f.updated]))
 	head = binary.AppendVarint(head, fields[f.fen].Int)
-	size := len(capital)
-	for _, field := range f.texts {
-		length := fields[field].End - fields[field].Start
-		head = binary.AppendUvarint(head, uint64(length))
-		size += length
+	var lengths [numTexts + 1]int
+	for i, field := range f.texts {
+		lengths[i] = fields[field].End - fields[field].Start
 	}
-	head = binary.AppendUvarint(head, uint64(len(capital)))
+	lengths[textCapital] = len(capital)
+	size, there := 0, uint16(0)
+	for i, length := range lengths {
+		if size += length; length > 0 {
+			there |= 1 << i
+		}
+	}
+	head = binary.LittleEndian.AppendUint16(head, there)
+	for _, length := range lengths {
+		if length > 0 {
+			head = binary.AppendUvarint(head, uint64(length))
+		}
+	}
 	at, to := s.arena.take(n, len(head)+size)
 	to = append(to, head...)
 	for _, field := range f.texts {
@@ -167,7 +178,7 @@ const (
 	atStatus = atSource + 1
 	atRest   = atStatus + 1
 	// headMost is the most bytes before the texts: that and so many varints.
-	headMost = atRest + (5+numTexts+1)*binary.MaxVarintLen64
+	headMost = atRest + (5+numTexts+1)*binary.MaxVarintLen64 + 2
 )
 
 // noDate stands for a date that is not there.
@@ -250,8 +261,10 @@ func (s *store) load(n uint32, to *Record) {
 	}
 	to.CapitalFen = r.varint()
 	var lengths [numTexts + 1]int
-	for i := range lengths {
-		lengths[i] = int(r.uvarint())
+	there := binary.LittleEndian.Uint16(b[r.at:])
+	r.at += 2
+	for ; there != 0; there &= there - 1 {
+		lengths[bits.TrailingZeros16(there)] = int(r.uvarint())
 	}
 	text := unsafe.String(unsafe.SliceData(b[r.at:]), len(b)-r.at)
 	next := func(i int) string {

@@ -12,6 +12,9 @@ type Readings struct {
 	Ledger      []LedgerLine
 	Cases       []Cases
 	Flags       map[string]int // of the last judgement, by rule
+	Open        int            // cases that nobody has settled; one that two agencies must act on counts once
+	Entities    int            // legal entities
+	Conflicts   []Conflicts    // findings about them
 	Quarantine  []Quarantine
 	Freshness   []Freshness
 	LagRecords  int64     // rows with a receipt that the matcher has not folded yet
@@ -39,6 +42,13 @@ type Cases struct {
 	State  string
 	Count  int
 	Oldest time.Time // when the oldest of them opened
+}
+
+// Conflicts counts findings about legal entities.
+type Conflicts struct {
+	Kind  string
+	State string // conflict or lag; empty for other kinds
+	Count int
 }
 
 // Quarantine counts rows in quarantine.
@@ -75,6 +85,8 @@ var (
 	queueOpen   = describe("queue_open", "Cases that nobody has settled, by the agency that must act.", "queue")
 	queueOldest = describe("queue_oldest_seconds", "Age of the oldest case that nobody has settled.", "queue")
 	flags       = describe("matcher_flags", "Findings of the last judgement, provisional ones among them, by rule.", "rule")
+	entities    = describe("matcher_entities", "Legal entities that the sources describe.")
+	conflicts   = describe("matcher_entity_findings", "Findings about legal entities as they are judged now, by kind and state.", "kind", "state")
 	inQuarant   = describe("quarantine_pending", "Rows in quarantine that no later delivery has mended.", "dataset", "reason")
 
 	lagRecords = describe("consumer_lag_records", "Rows with a receipt that the matcher has not folded yet.")
@@ -90,7 +102,7 @@ var (
 
 // Describe names every series.
 func (standing) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{accepted, delivered, quarantined, pending, difference, queueCases, queueOpen, queueOldest, flags, inQuarant,
+	for _, d := range []*prometheus.Desc{accepted, delivered, quarantined, pending, difference, queueCases, queueOpen, queueOldest, flags, entities, conflicts, inQuarant,
 		lagRecords, lagSeconds, runAge, asOfDay, outboxSize, outboxAge, watermark, lastSuccess} {
 		ch <- d
 	}
@@ -118,6 +130,10 @@ func (s *standing) Collect(ch chan<- prometheus.Metric) {
 	r.sendCases(send)
 	for rule, n := range r.Flags {
 		send(flags, prometheus.GaugeValue, float64(n), rule)
+	}
+	send(entities, prometheus.GaugeValue, float64(r.Entities))
+	for _, c := range r.Conflicts {
+		send(conflicts, prometheus.GaugeValue, float64(c.Count), c.Kind, c.State)
 	}
 	for _, q := range r.Quarantine {
 		send(inQuarant, prometheus.GaugeValue, float64(q.Rows), q.Dataset, q.Reason)

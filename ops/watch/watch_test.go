@@ -25,7 +25,7 @@ func readings(context.Context) (watch.Readings, error) {
 	return watch.Readings{
 		Ledger:     []watch.LedgerLine{{Dataset: "finance.pay_line", Accepted: 10, Delivered: 6, Quarantined: 1, Pending: 3}},
 		Cases:      []watch.Cases{{Queue: "finance", State: "open", Count: 4, Oldest: now.Add(-time.Hour)}, {Queue: "finance", State: "settled", Count: 2, Oldest: now.Add(-9 * time.Hour)}, {Queue: "hr", State: "settled", Count: 1}},
-		Flags:      map[string]int{"PAID_NO_SLOT": 7},
+		Flags:      map[string]int{"PAID_NO_SLOT": 7}, Entities: 3, Conflicts: []watch.Conflicts{{"CONFLICT", "lag", 2}},
 		Quarantine: []watch.Quarantine{{Dataset: "finance.pay_line", Reason: "MISSING", Rows: 1}},
 		Freshness:  []watch.Freshness{{Connector: "finance", Dataset: "finance.pay_line", Watermark: now.Add(-5 * 24 * time.Hour), LastSuccess: now.Add(-time.Hour)}, {Connector: "hr", Dataset: "hr.absence"}},
 		LagRecords: 3, LagSince: now.Add(time.Minute), Judged: now.Add(-2 * time.Second), AsOf: now, Now: now,
@@ -67,6 +67,8 @@ func TestMetrics(t *testing.T) {
 		`hebian_consumer_lag_seconds 0`,                     // received in the future: a clock jumped back
 		`hebian_matcher_run_age_seconds 2`,
 		`hebian_matcher_flags{rule="PAID_NO_SLOT"} 7`,
+		`hebian_matcher_entities 3`,
+		`hebian_matcher_entity_findings{kind="CONFLICT",state="lag"} 2`,
 		`hebian_request_failures_total{reason="disk_full"} 1`,
 		`hebian_retry_total{reason="relay"} 1`,
 		`hebian_judge_duration_seconds_count 1`,

@@ -444,7 +444,7 @@ func (e *entity) oldCodesOnly() {
 		case taxOffice:
 			r.key = e.oldTaxNumber()
 		case statisticsOffice:
-			r.org = e.spelledCode9(e.org)
+			r.org = e.spelledOrganisation(e.org)
 		}
 	}
 }

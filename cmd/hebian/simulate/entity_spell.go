@@ -246,7 +246,7 @@ func (e *entity) oldCodes(r *registration) {
 	d := &e.draw
 	switch {
 	case r.source == statisticsOffice && d.chance(100):
-		r.uscc, r.org = "", e.spelledCode9(e.org)
+		r.uscc, r.org = "", e.spelledOrganisation(e.org)
 	case r.source == statisticsOffice && d.chance(100):
 		r.org = e.org
 	case r.source == codeCentre && d.chance(200):
@@ -260,8 +260,8 @@ func (e *entity) oldCodes(r *registration) {
 	}
 }
 
-// spelledCode9 writes an organisation code: as it is, with a hyphen, or as statistics mark a local unit of the head office.
-func (e *entity) spelledCode9(org string) string {
+// spelledOrganisation writes an organisation code: as it is, with a hyphen, or as statistics mark a local unit of the head office.
+func (e *entity) spelledOrganisation(org string) string {
 	switch e.draw.below(4) {
 	case 0:
 		return org[:8] + "-" + org[8:]

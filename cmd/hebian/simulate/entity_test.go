@@ -232,7 +232,7 @@ func TestSpelledCodes(t *testing.T) {
 		if got := ident.Clean(e.spelledCode(e.code)); got != e.code {
 			t.Errorf("%s is cleaned to %s", e.code, got)
 		}
-		if n := ident.OrgCode(ident.Clean(e.spelledCode9(e.org))); n.Normalized != e.org {
+		if n := ident.OrgCode(ident.Clean(e.spelledOrganisation(e.org))); n.Normalized != e.org {
 			t.Errorf("%s is judged %+v", e.org, n)
 		}
 		if got := ident.NameKey(bracketed(e.spelledName(e.name), "（", "）")); strings.NewReplacer("(", "（", ")", "）", "【", "（", "】", "）", "〔", "（", "〕", "）").Replace(got) != e.name {
@@ -242,6 +242,17 @@ func TestSpelledCodes(t *testing.T) {
 			t.Errorf("%s is compared as %s", e.rep, got)
 		}
 	})
+}
+
+func TestCodeAndName(t *testing.T) {
+	seen := map[string]bool{}
+	for n := range 50_000 {
+		code, name := CodeAndName(n * 20)
+		if seen[code] || seen[name] || ident.USCC(code).Verdict != ident.Valid {
+			t.Fatalf("%d is %s %s: not new, or no code", n*20, code, name)
+		}
+		seen[code], seen[name] = true, true
+	}
 }
 
 func TestWorkingDaysBack(t *testing.T) {

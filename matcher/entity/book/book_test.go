@@ -138,7 +138,7 @@ func TestVersions(t *testing.T) {
 			t.Errorf("of an entity that never was the book has %v", got)
 		}
 		b = open(t, openLog(t, dir))
-		write(t, b, day.Add(3*time.Hour), 0, renamed, other)
+		write(t, b, day.Add(3*time.Hour), 0, renamed, &want[1], other) // with a number and a time or without
 	}
 	write(t, b, day.Add(3*time.Hour), 2, golden(1, "91A", "明德厂"), golden(1, "91A", "明德店")) // both of one entity, in turn
 	if got := history(t, b, 1); len(got) != 4 || got[3].Fields[0].Value != "明德店" || got[3].Version != 4 {
