@@ -102,6 +102,20 @@ func (d *shown) decideAll(t *testing.T, choose func(desk.CaseRow) bool) map[stri
 	return cases
 }
 
+// decideConflicts has the visitor decide all open conflicts between registers for the authoritative one, and gives them.
+func (d *shown) decideConflicts(t *testing.T) map[string]desk.CaseRow {
+	t.Helper()
+	cases := d.allCases(t)
+	maps.DeleteFunc(cases, func(_ string, c desk.CaseRow) bool { return !isOpen(c) || c.Code != queue.CodeConflict })
+	if len(cases) < 5 {
+		t.Errorf("%d open conflicts between registers, want more", len(cases))
+	}
+	for id := range cases {
+		d.decideEntity(t, id, map[string]string{"outcome": string(queue.OutcomeAuthority), "reason": "以登记机关为准。"})
+	}
+	return cases
+}
+
 // awaitSettled waits until cases have settled by the deliveries that answer them.
 func (d *shown) awaitSettled(t *testing.T, cases map[string]desk.CaseRow) {
 	t.Helper()
@@ -127,6 +141,7 @@ func TestDemo(t *testing.T) {
 	}
 	d.awaitSettled(t, some)
 	d.waitFor(t, "That was the last month")
+	d.awaitSettled(t, d.decideConflicts(t))
 	all := d.decideAll(t, func(c desk.CaseRow) bool { return c.Code != "BAD_IDENTITY" }) // whose number is it? nobody can tell everywhere
 	if len(all) < 10 {
 		t.Errorf("%d cases are open in the end, want more to work on", len(all))

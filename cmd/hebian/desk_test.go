@@ -183,7 +183,7 @@ func (b *browser) masked() {
 // open counts the open cases that the hub names of a rule, of all if empty.
 func (d *shown) open(t *testing.T, code string) (n int) {
 	t.Helper()
-	for _, c := range d.cases(t) {
+	for _, c := range d.allCases(t) {
 		if isOpen(c) && (code == "" || c.Code == code) {
 			n++
 		}

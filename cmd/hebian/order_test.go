@@ -180,8 +180,8 @@ func TestDeliverPrintsReceipts(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	var receipts []hub.Receipt
-	if err := json.Unmarshal([]byte(out), &receipts); err != nil || len(receipts) != 17 {
-		t.Fatalf("%d receipts, %v; want 17", len(receipts), err)
+	if err := json.Unmarshal([]byte(out), &receipts); err != nil || len(receipts) != 24 {
+		t.Fatalf("%d receipts, %v; want 24", len(receipts), err)
 	}
 	for _, r := range receipts {
 		if r.Outcome != hub.Complete || r.RowsRead != r.Accepted+r.Quarantined || r.RowsRead == 0 || len(r.Spans) == 0 {

@@ -485,7 +485,10 @@ func TestServeCircle(t *testing.T) {
 		sent := corrections(t, filepath.Join(h.data, "out"))
 		c := h.look(t, id)
 		correction := sent["finance/"+c.History[2].Correction+".json"]
-		correction.Rows, correction.Decided, correction.ID = nil, "", ""
+		if correction.Due == nil || correction.Due.Time().Before(time.Now()) {
+			t.Errorf("the correction is due on %v", correction.Due)
+		}
+		correction.Rows, correction.Decided, correction.ID, correction.Due = nil, "", "", nil
 		month := schemas.Month(202609)
 		want := schemas.Correction{
 			Case: id, Agency: "finance", Outcome: "confirmed", Reason: "查无编制", Code: "PAID_NO_SLOT",

@@ -53,6 +53,22 @@ func (x *index) add(record uint32, keys []uint64) uint32 {
 	return first
 }
 
+// fetch brings what adding the keys will look at near.
+func (x *index) fetch(keys []uint64) (sum uint64) {
+	if x.table.used == 0 {
+		return 0
+	}
+	for _, key := range keys {
+		sum += x.table.slots[half(spread(key))>>x.table.shift]
+	}
+	for _, key := range keys {
+		if n := uint32(x.table.slots[half(spread(key))>>x.table.shift]); n != 0 {
+			sum += x.lists.at(n).key
+		}
+	}
+	return sum
+}
+
 func (x *index) enlist(at, record uint32, key uint64) {
 	p := x.postings.at(at)
 	p.record = record

@@ -145,7 +145,13 @@ func (l *linker) sameUSCC(a, b *held) bool {
 
 // enterTraits lets a record be found by what rule 4 asks for.
 func (l *linker) enterTraits(n uint32, r *Record, room *keyRoom) {
-	h, keys := l.held.at(n), room.keys[:0]
+	h, keys := l.held.at(n), l.traitKeys(n, r, room.keys[:0], room)
+	h.traits, h.nTraits = l.traits.add(n, keys), uint8(len(keys))
+}
+
+// traitKeys appends the hashes of a record's traits and notes them.
+func (l *linker) traitKeys(n uint32, r *Record, keys []uint64, room *keyRoom) []uint64 {
+	h, first := l.held.at(n), len(keys)
 	room.names[0] = appendText(room.names[0][:0], r.Name)
 	keys = append(keys, l.traitKey(traitName, "", room.names[0], room))
 	if r.SecondName != "" {
@@ -154,7 +160,7 @@ func (l *linker) enterTraits(n uint32, r *Record, room *keyRoom) {
 			keys = append(keys, l.traitKey(traitName, "", room.names[1], room))
 		}
 	}
-	h.nNames = uint8(len(keys))
+	h.nNames = uint8(len(keys) - first)
 	h.rep, h.address = 0, 0
 	if r.Division != "" {
 		if text := appendText(room.text[:0], r.LegalRep); len(text) > 0 {
@@ -166,8 +172,33 @@ func (l *linker) enterTraits(n uint32, r *Record, room *keyRoom) {
 			keys, h.address = append(keys, key), half(key)|1
 		}
 	}
-	h.traits, h.nTraits = l.traits.add(n, keys), uint8(len(keys))
+	return keys
 }
+
+// enterAllTraits does that for many records. Most of the time such an index waits for memory: what many need is fetched side by side.
+func (l *linker) enterAllTraits(records []uint32) {
+	var r Record
+	room := newKeyRoom()
+	keys, ends := make([]uint64, 0, maxRun*sideBySide), make([]int, 0, sideBySide)
+	for some := range slices.Chunk(records, sideBySide) {
+		keys, ends = keys[:0], ends[:0]
+		for _, n := range some {
+			l.load(n, &r)
+			keys = l.traitKeys(n, &r, keys, room)
+			ends = append(ends, len(keys))
+		}
+		l.traits.fetch(keys)
+		first := 0
+		for i, n := range some {
+			h := l.held.at(n)
+			h.traits, h.nTraits = l.traits.add(n, keys[first:ends[i]]), uint8(ends[i]-first)
+			first = ends[i]
+		}
+	}
+}
+
+// sideBySide is how many records that is done for at once.
+const sideBySide = 64
 
 // leaveTraits is the opposite.
 func (l *linker) leaveTraits(n uint32) {

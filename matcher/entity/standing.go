@@ -254,14 +254,7 @@ func (s *Standing) relinkAll(gone, fresh []uint32, change *Change) {
 	live := s.all()
 	s.traits = index{}
 	var wait sync.WaitGroup
-	wait.Go(func() {
-		var r Record
-		room := newKeyRoom()
-		for _, n := range live {
-			s.load(n, &r)
-			s.enterTraits(n, &r, room)
-		}
-	})
+	wait.Go(func() { s.enterAllTraits(live) })
 	var r Record
 	room := newKeyRoom()
 	for _, n := range fresh {

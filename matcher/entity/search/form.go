@@ -70,17 +70,18 @@ func pair(a, b rune) gram {
 // and many begin with its first digit, few begin with the division.
 var beginnings = [...]int{1, 2, 4, 6, 8}
 
-// longGrams gives the beginnings of a text, shortest first, and the whole of it.
-func longGrams(form string) (starts []gram, whole gram) {
+// longGrams gives the n beginnings of a text, shortest first, and the whole of it.
+func longGrams(form string) (starts [len(beginnings)]gram, n int, whole gram) {
 	in := realm{640, 192}
-	hash, n := uint64(1), 0
+	hash, length := uint64(1), 0
 	for _, r := range form {
 		hash = hash*0x100000001b3 + uint64(r)
-		if n++; slices.Contains(beginnings[:], n) {
-			starts = append(starts, gram{in, hash})
+		if length++; n < len(beginnings) && length == beginnings[n] {
+			starts[n] = gram{in, hash}
+			n++
 		}
 	}
-	return starts, gram{in, ^hash}
+	return starts, n, gram{in, ^hash}
 }
 
 // marks are the two of a gram; of a digit or a letter they are one.
@@ -109,8 +110,8 @@ func eachMark(form string, fn func(mark)) {
 		}
 		last = r
 	}
-	starts, whole := longGrams(form)
-	for _, g := range starts {
+	starts, n, whole := longGrams(form)
+	for _, g := range starts[:n] {
 		leave(g)
 	}
 	leave(whole)

@@ -141,8 +141,8 @@ func newSeeker(query string, limit int) *seeker {
 		return s
 	}
 	s.marks[anywhere] = marksWithin(s.text)
-	starts, all := longGrams(s.text)
-	s.marks[begins] = addMarks(slices.Clone(s.marks[anywhere]), starts...)
+	starts, n, all := longGrams(s.text)
+	s.marks[begins] = addMarks(slices.Clone(s.marks[anywhere]), starts[:n]...)
 	s.marks[whole] = addMarks(slices.Clone(s.marks[begins]), all)
 	return s
 }
