@@ -32,7 +32,7 @@ func mustRun(t *testing.T, args ...string) {
 	}
 }
 
-// The flags of the sample counties are exact, and every refused row is refused, and no other.
+// The flags, entities and conflicts of the sample counties are exact, and every refused row is refused, and no other.
 func TestCounty(t *testing.T) {
 	for _, name := range []string{"a", "b", "edge"} {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,12 @@ func TestCounty(t *testing.T) {
 			mustRun(t, "check", filepath.Join(county, name, "in"), "--as-of", "2026-09-30", "--out", out)
 			expected := filepath.Join(county, name, "expected")
 			equalFiles(t, filepath.Join(expected, "flags.csv"), filepath.Join(out, "flags.csv"))
-			equalFiles(t, filepath.Join(expected, "quarantine.csv"), filepath.Join(out, "quarantine.csv"))
+			for _, name := range []string{"quarantine.csv", "entities.csv", "conflicts.csv"} {
+				equalFiles(t, filepath.Join(expected, name), filepath.Join(out, name))
+			}
+			if diff := cmp.Diff(goldenLines(t, readText(t, expected, "golden.ndjson")), goldenLines(t, readText(t, out, "golden.ndjson"))); diff != "" {
+				t.Errorf("golden.ndjson differs (-want +got):\n%.3000s", diff)
+			}
 			if diff := cmp.Diff(refusedRows(t, filepath.Join(expected, "quarantine_rows.csv")), misfitRows(t, filepath.Join(out, "quarantine.ndjson"))); diff != "" {
 				t.Errorf("refused rows differ (-want +got):\n%s", diff)
 			}

@@ -19,11 +19,10 @@ import (
 
 // The registers of legal entities are of a county of their own, as it is when the demo opens: what lags then ripens while the
 // months pass. Its institutions are those of the other.
-const demoEntitiesPercent = 20 // of the persons
 
 // makeRegisters makes the registers up, into a folder below another.
 func makeRegisters(ctx context.Context, dir string, o simulate.Options, s streams) (string, error) {
-	o.AsOf, o.Months, o.Entities = demoNewest.Add(demoAtOnce-demoMonths), 1, max(o.Persons*demoEntitiesPercent/100, 50)
+	o.AsOf, o.Months, o.Entities = demoNewest.Add(demoAtOnce-demoMonths), 1, simulate.EntitiesFor(o.Persons)
 	_, err := makeUp(ctx, filepath.Join(dir, "registers"), o, s)
 	return filepath.Join(dir, "registers", "in"), err
 }

@@ -48,7 +48,9 @@ func TestAnyOrder(t *testing.T) {
 			}
 			mustRun(t, "check", one, "--as-of", "2026-09-30", "--data", data, "--out", out)
 		}
-		equalFiles(t, filepath.Join(county, "edge", "expected", "flags.csv"), filepath.Join(out, "flags.csv"))
+		for _, name := range []string{"flags.csv", "entities.csv", "conflicts.csv"} {
+			equalFiles(t, filepath.Join(county, "edge", "expected", name), filepath.Join(out, name))
+		}
 	}
 }
 
@@ -119,16 +121,20 @@ func readSummary(t *testing.T, out string) (sum summary) {
 // What was planted in a simulated county is what a check finds, whatever the seed.
 func TestSimulated(t *testing.T) {
 	for _, o := range []simulate.Options{
-		{Persons: 500, Seed: 1, Months: 3, AsOf: 202609},
-		{Persons: 3000, Seed: 2, Months: 5, AsOf: 202402},
+		{Persons: 500, Seed: 1, Months: 3, AsOf: 202609, Entities: 400},
+		{Persons: 3000, Seed: 2, Months: 5, AsOf: 202402, Entities: 3000},
 		{Persons: 1000, Seed: 3, Months: 1, AsOf: 202512},
 	} {
 		t.Run(fmt.Sprint(o), func(t *testing.T) {
 			dir, out := t.TempDir(), t.TempDir()
-			mustRun(t, "simulate", "--out", dir, "--persons", fmt.Sprint(o.Persons), "--seed", fmt.Sprint(o.Seed), "--months", fmt.Sprint(o.Months), "--month", o.AsOf.String())
+			mustRun(t, "simulate", "--out", dir, "--persons", fmt.Sprint(o.Persons), "--seed", fmt.Sprint(o.Seed), "--months", fmt.Sprint(o.Months), "--month", o.AsOf.String(), "--entities", fmt.Sprint(o.Entities))
 			mustRun(t, "check", filepath.Join(dir, "in"), "--out", out)
 			equalFiles(t, filepath.Join(dir, "wrongs.csv"), filepath.Join(out, "flags.csv"))
 			equalFiles(t, filepath.Join(dir, "quarantine.csv"), filepath.Join(out, "quarantine.csv"))
+			if o.Entities > 0 {
+				equalFiles(t, filepath.Join(dir, "entities.csv"), filepath.Join(out, "entities.csv"))
+				equalFiles(t, filepath.Join(dir, "conflicts.csv"), filepath.Join(out, "conflicts.csv"))
+			}
 		})
 	}
 }

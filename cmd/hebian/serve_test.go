@@ -623,6 +623,7 @@ func TestServeExact(t *testing.T) {
 				if diff := cmp.Diff(expected, h.flags(t, sampleDay)); diff != "" {
 					t.Fatalf("flags.csv differs (-want +got):\n%.3000s", diff)
 				}
+				h.checkEntities(t, filepath.Join(county, name, "expected"))
 				h.declareEach(t, random, files, casesOf(t, expected))
 				h.checkPrivate(t, flagKeys(t, expected))
 				h.kill()
@@ -630,6 +631,7 @@ func TestServeExact(t *testing.T) {
 				if diff := cmp.Diff(expected, h.flags(t, sampleDay)); diff != "" {
 					t.Errorf("flags.csv differs after all (-want +got):\n%.3000s", diff)
 				}
+				h.checkEntities(t, filepath.Join(county, name, "expected"))
 			})
 		}
 	}

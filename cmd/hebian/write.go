@@ -35,31 +35,43 @@ func writable(dir string) error {
 // holds half of one; and they change together but for a crash between two renames.
 func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum *summary) error {
 	files := []struct {
-		name  string
-		write func(*bufio.Writer) error
+		names []string // that one walk fills
+		write func(w []*bufio.Writer) error
 	}{
-		{"flags.csv", func(w *bufio.Writer) error { return writeFlags(w, j) }},
-		{"flags.ndjson", func(w *bufio.Writer) error { return writeFlagLines(w, j) }},
-		{"entities.csv", func(w *bufio.Writer) error { return entity.WriteEntities(w, j.entities.Each) }},
-		{"conflicts.csv", func(w *bufio.Writer) error { return entity.WriteConflicts(w, j.entities.Each) }},
-		{"golden.ndjson", func(w *bufio.Writer) error { return entity.WriteGolden(w, j.entities.Each) }},
-		{"quarantine.csv", func(w *bufio.Writer) error { return writeCounts(w, t.receipts) }},
-		{"quarantine.ndjson", func(w *bufio.Writer) error { return h.writeMisfits(ctx, w, t.receipts) }},
-		{"summary.json", func(w *bufio.Writer) error { return format{"json"}.print(w, sum, nil) }},
+		{[]string{"flags.csv"}, func(w []*bufio.Writer) error { return writeFlags(w[0], j) }},
+		{[]string{"flags.ndjson"}, func(w []*bufio.Writer) error { return writeFlagLines(w[0], j) }},
+		{[]string{"entities.csv", "conflicts.csv", "golden.ndjson"}, func(w []*bufio.Writer) error { return entity.Write(w[0], w[1], w[2], j.entities.Each) }},
+		{[]string{"quarantine.csv"}, func(w []*bufio.Writer) error { return writeCounts(w[0], t.receipts) }},
+		{[]string{"quarantine.ndjson"}, func(w []*bufio.Writer) error { return h.writeMisfits(ctx, w[0], t.receipts) }},
+		{[]string{"summary.json"}, func(w []*bufio.Writer) error { return format{"json"}.print(w[0], sum, nil) }},
 	}
+	var names []string
 	for _, file := range files {
-		path := filepath.Join(dir, unfinished(file.name))
-		defer os.Remove(path) //nolint:errcheck // renamed, it is gone
-		if err := writeFile(path, file.write); err != nil {
-			return fmt.Errorf("write %s: %w", filepath.Join(dir, file.name), err)
+		var paths []string
+		for _, name := range file.names {
+			path := filepath.Join(dir, unfinished(name))
+			defer os.Remove(path) //nolint:errcheck // renamed, it is gone
+			paths = append(paths, path)
 		}
+		if err := writeFiles(paths, nil, file.write); err != nil {
+			return fmt.Errorf("write %s in %s: %w", strings.Join(file.names, ", "), dir, err)
+		}
+		names = append(names, file.names...)
 	}
-	for _, file := range files {
-		if err := os.Rename(filepath.Join(dir, unfinished(file.name)), filepath.Join(dir, file.name)); err != nil {
-			return fmt.Errorf("write %s: %w", filepath.Join(dir, file.name), err)
+	for _, name := range names {
+		if err := os.Rename(filepath.Join(dir, unfinished(name)), filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("write %s: %w", filepath.Join(dir, name), err)
 		}
 	}
 	return nil
+}
+
+// writeFiles writes several files at once and brings them to disk.
+func writeFiles(paths []string, open []*bufio.Writer, write func([]*bufio.Writer) error) error {
+	if len(paths) == 0 {
+		return write(open)
+	}
+	return writeFile(paths[0], func(w *bufio.Writer) error { return writeFiles(paths[1:], append(open, w), write) })
 }
 
 // unfinished is the name of a file that is being written. It is always the same, so that what a crash

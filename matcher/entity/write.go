@@ -14,70 +14,121 @@ import (
 // An entity is good until fn returns; its texts stay.
 type Each func(fn func(*Entity) error) error
 
-// WriteEntities writes entities.csv: who belongs to which entity. What several entities of one code have alike is written once.
-func WriteEntities(w io.Writer, each Each) error {
-	out := bufio.NewWriterSize(w, outBytes) // keeps its error for Flush
-	out.WriteString("entity,source,source_key\n")
-	var lines [][3]string // of one code
-	flush := func() {
-		slices.SortFunc(lines, func(a, b [3]string) int { return slices.Compare(a[:], b[:]) })
-		for _, line := range slices.Compact(lines) {
-			writeLine(out, line[:])
-		}
-		lines = lines[:0]
-	}
-	err := each(func(e *Entity) error {
-		if len(lines) > 0 && lines[0][0] != e.Code {
-			flush()
-		}
-		for i := range e.Members {
-			m := &e.Members[i]
-			lines = append(lines, [3]string{e.Code, m.Source.String(), m.Key})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	flush()
-	return out.Flush()
+// Write writes entities.csv, conflicts.csv and golden.ndjson in one walk.
+func Write(entities, conflicts, golden io.Writer, each Each) error {
+	return write(each, newRoster(entities), newComplaints(conflicts), newArchive(golden))
 }
 
+// WriteEntities writes entities.csv: who belongs to which entity. What several entities of one code have alike is written once.
+func WriteEntities(w io.Writer, each Each) error { return write(each, newRoster(w)) }
+
 // WriteConflicts writes conflicts.csv: what does not fit. It keeps the lines in memory to sort them.
-func WriteConflicts(w io.Writer, each Each) error {
-	var lines [][6]string
-	err := each(func(e *Entity) error {
-		for i := range e.Findings {
-			lines = append(lines, e.Findings[i].Lines(e)...)
+func WriteConflicts(w io.Writer, each Each) error { return write(each, newComplaints(w)) }
+
+// WriteGolden writes golden.ndjson: the golden record of every entity, with the row that each value comes from.
+func WriteGolden(w io.Writer, each Each) error { return write(each, newArchive(w)) }
+
+// sheet is a file about all entities.
+type sheet interface {
+	add(e *Entity) error
+	end() error
+}
+
+func write(each Each, sheets ...sheet) error {
+	if err := each(func(e *Entity) error {
+		for _, s := range sheets {
+			if err := s.add(e); err != nil {
+				return err
+			}
 		}
 		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	slices.SortFunc(lines, func(a, b [6]string) int { return slices.Compare(a[:], b[:]) })
-	out := bufio.NewWriterSize(w, outBytes)
+	for _, s := range sheets {
+		if err := s.end(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roster is entities.csv.
+type roster struct {
+	out   *bufio.Writer // keeps its error for Flush
+	lines [][3]string   // of one code
+}
+
+func newRoster(w io.Writer) *roster {
+	r := &roster{out: bufio.NewWriterSize(w, outBytes)}
+	r.out.WriteString("entity,source,source_key\n")
+	return r
+}
+
+func (r *roster) add(e *Entity) error {
+	if len(r.lines) > 0 && r.lines[0][0] != e.Code {
+		r.flush()
+	}
+	for i := range e.Members {
+		m := &e.Members[i]
+		r.lines = append(r.lines, [3]string{e.Code, m.Source.String(), m.Key})
+	}
+	return nil
+}
+
+func (r *roster) flush() {
+	slices.SortFunc(r.lines, func(a, b [3]string) int { return slices.Compare(a[:], b[:]) })
+	for _, line := range slices.Compact(r.lines) {
+		writeLine(r.out, line[:])
+	}
+	r.lines = r.lines[:0]
+}
+
+func (r *roster) end() error {
+	r.flush()
+	return r.out.Flush()
+}
+
+// complaints is conflicts.csv.
+type complaints struct {
+	w     io.Writer
+	lines [][6]string
+}
+
+func newComplaints(w io.Writer) *complaints { return &complaints{w: w} }
+
+func (c *complaints) add(e *Entity) error {
+	for i := range e.Findings {
+		c.lines = append(c.lines, e.Findings[i].Lines(e)...)
+	}
+	return nil
+}
+
+func (c *complaints) end() error {
+	slices.SortFunc(c.lines, func(a, b [6]string) int { return slices.Compare(a[:], b[:]) })
+	out := bufio.NewWriterSize(c.w, outBytes)
 	out.WriteString("kind,entity,field,source,source_key,state\n")
-	for _, line := range slices.Compact(lines) {
+	for _, line := range slices.Compact(c.lines) {
 		writeLine(out, line[:])
 	}
 	return out.Flush()
 }
 
-// WriteGolden writes golden.ndjson: the golden record of every entity, with the row that each value comes from.
-func WriteGolden(w io.Writer, each Each) error {
-	out := bufio.NewWriterSize(w, outBytes)
-	var line []byte
-	err := each(func(e *Entity) error {
-		line = appendGolden(line[:0], e)
-		_, err := out.Write(line)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return out.Flush()
+// archive is golden.ndjson.
+type archive struct {
+	out  *bufio.Writer
+	line []byte
 }
+
+func newArchive(w io.Writer) *archive { return &archive{out: bufio.NewWriterSize(w, outBytes)} }
+
+func (a *archive) add(e *Entity) error {
+	a.line = appendGolden(a.line[:0], e)
+	_, err := a.out.Write(a.line)
+	return err
+}
+
+func (a *archive) end() error { return a.out.Flush() }
 
 // outBytes is what is handed on at a time.
 const outBytes = 1 << 16

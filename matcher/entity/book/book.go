@@ -69,7 +69,7 @@ func (b *Book) Knows(id entity.ID) bool {
 	return b.ledger.page(id).version > 0
 }
 
-// Former is what an entity was called and is no more, oldest first.
+// Former is what an entity was called and is no more, in the order in which it was last called so.
 type Former struct{ Names, Codes []string }
 
 // Former gives the former names and codes of an entity: the newest maxFormer of each.

@@ -90,11 +90,11 @@ func (l *ledger) offsets(id entity.ID, limit int) []int64 {
 
 func (p place) offset() int64 { return int64(p.high)<<32 | int64(p.low) }
 
-// addFormer adds a text to former ones.
+// addFormer adds a text to former ones, in the order in which they were last borne.
 func addFormer(texts []string, text string) []string {
-	if text == "" || slices.Contains(texts, text) {
+	if text == "" {
 		return texts
 	}
-	texts = append(texts, text)
+	texts = append(slices.DeleteFunc(texts, func(known string) bool { return known == text }), text)
 	return texts[max(0, len(texts)-maxFormer):]
 }

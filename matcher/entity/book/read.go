@@ -19,14 +19,12 @@ import (
 
 // gist is what the book notes of a version.
 type gist struct {
-	Version    int64   `avro:"version"`
-	Code       string  `avro:"code"`
-	MergedInto *string `avro:"merged_into"`
-	SplitFrom  *string `avro:"split_from"`
-	Members    []struct {
-		Source string `avro:"source"`
-	} `avro:"members"`
-	Fields []struct {
+	Version    int64      `avro:"version"`
+	Code       string     `avro:"code"`
+	MergedInto *string    `avro:"merged_into"`
+	SplitFrom  *string    `avro:"split_from"`
+	Members    []struct{} `avro:"members"` // how many
+	Fields     []struct {
 		Field string `avro:"field"`
 		Value string `avro:"value"`
 	} `avro:"fields"`

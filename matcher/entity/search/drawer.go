@@ -59,12 +59,12 @@ func (d *drawer) find(first uint64, s *seeker) {
 	wanted := s.wanted()
 	left := d.marks[wanted[0]]
 	for _, m := range wanted[1:] {
-		any := uint64(0)
+		some := uint64(0)
 		for i, word := range &d.marks[m] {
 			left[i] &= word
-			any |= left[i]
+			some |= left[i]
 		}
-		if any == 0 {
+		if some == 0 {
 			return
 		}
 	}
@@ -152,7 +152,7 @@ func cutText(card string) (t text, rest string) {
 // rankOf says how well a card fits what is looked for.
 func rankOf(card, wanted string) rank {
 	best := ranks
-	if !strings.Contains(card, wanted) { // most that their marks did not tell from others
+	if !strings.Contains(card, wanted) { // its marks are those of other grams, or its grams stand apart
 		return best
 	}
 	for len(card) > 0 {
@@ -169,7 +169,7 @@ func (t text) rank(wanted string) rank {
 		of = rankFormer
 	}
 	switch {
-	case len(t.form) == len(wanted) && t.form == wanted && t.kind == kindCode:
+	case t.form == wanted && t.kind == kindCode:
 		return of + rank(Code)
 	case t.form == wanted:
 		return of + rank(Name)

@@ -36,7 +36,7 @@ func fold(r rune) rune {
 // A mark is what a gram, a piece of a text, leaves on a card. Many grams leave the same one: it says that one of them may be there.
 type mark uint16
 
-// markCount is how many there are, in all realms: 96 bytes for each card.
+// markCount is how many there are, in all realms: 104 bytes for each card.
 const markCount = 832
 
 // A realm is the marks that grams of a kind share. Kinds are apart because what is frequent in one would hide what is rare in another:
