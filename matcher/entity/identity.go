@@ -107,7 +107,10 @@ func (g *region) award(drafts []draft, named func(identity) ID) {
 		}
 	}
 	slices.SortFunc(claims, func(a, b claim) int {
-		return cmp.Or(-cmp.Compare(a.homes, b.homes), -cmp.Compare(a.bearers, b.bearers), cmp.Compare(a.id, b.id), g.compareFirst(drafts, a, b))
+		if order := cmp.Or(-cmp.Compare(a.homes, b.homes), -cmp.Compare(a.bearers, b.bearers), cmp.Compare(a.id, b.id)); order != 0 {
+			return order
+		}
+		return g.compareFirst(drafts, a, b) // which is dear
 	})
 	for _, c := range claims {
 		if d := &drafts[c.draft]; d.id == 0 && g.roll.bodies[c.id] == 0 {
