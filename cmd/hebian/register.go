@@ -85,7 +85,10 @@ func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Recei
 	if err != nil {
 		return err
 	}
-	if err := s.writeGolden(ctx, &change); err != nil {
+	if err := s.writeGolden(ctx, &change); err != nil { // what a crash kept from being written; mostly nothing
+		return err
+	}
+	if err := r.offerNames(&change); err != nil {
 		return err
 	}
 	return s.ruleEntities(ctx)
@@ -146,6 +149,11 @@ func (s *service) foldRegister(ctx context.Context, receipt hub.Receipt) error {
 	}
 	before := s.entitiesProvisional()
 	s.register.note(receipt)
+	if before && !s.entitiesProvisional() { // the last register is there
+		if err := s.writeAllGolden(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.follow(ctx, &change, receipt.Delivery, judged(receipt, change.Rows)); err != nil {
 		return err
 	}
@@ -206,6 +214,9 @@ func (s *service) heedLinks(ctx context.Context) error {
 func (s *service) follow(ctx context.Context, change *entity.Change, cause int64, judged []queue.Judged) error {
 	// Before the cases: an ID that a case bears is on disk, and a restart gives it to the same entity.
 	if err := s.writeGolden(ctx, change); err != nil {
+		return err
+	}
+	if err := s.register.offerNames(change); err != nil {
 		return err
 	}
 	provisional := s.entitiesProvisional()

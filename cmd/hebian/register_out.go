@@ -11,9 +11,10 @@ import (
 	"hebian/schemas"
 )
 
-// writeGolden writes down the golden records that a change brought, and offers their names for search. A full disk is waited out.
+// writeGolden writes down the golden records that a change brought. While registers are still to come in there are none: nearly all of
+// them would change with each. A full disk is waited out.
 func (s *service) writeGolden(ctx context.Context, change *entity.Change) error {
-	if len(change.Golden)+len(change.Retired) == 0 {
+	if s.entitiesProvisional() || len(change.Golden)+len(change.Retired) == 0 {
 		return nil
 	}
 	from := map[entity.ID]entity.ID{}
@@ -24,34 +25,46 @@ func (s *service) writeGolden(ctx context.Context, change *entity.Change) error 
 			}
 		}
 	}
-	r := s.register
-	if err := s.untilDone(ctx, "judge", func() error {
-		_, err := r.book.Write(ctx, s.now(), func(fn func(*schemas.Golden) error) error {
-			for _, id := range change.Golden {
-				if e, ok := r.standing.Entity(id); ok && e.ID == id {
-					if err := fn(goldenOf(e, from[id])); err != nil {
-						return err
-					}
-				}
+	standing := s.register.standing
+	return s.putGolden(ctx, func(fn func(*schemas.Golden) error) error {
+		if err := standing.EachOf(change.Golden, func(e *entity.Entity) error { return fn(goldenOf(e, from[e.ID])) }); err != nil {
+			return err
+		}
+		for _, id := range change.Retired {
+			if err := fn(retired(id, standing)); err != nil {
+				return err
 			}
-			for _, id := range change.Retired {
-				if err := fn(retired(id, r.standing)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		return err
-	}); err != nil {
-		return err
+		}
+		return nil
+	})
+}
+
+// writeAllGolden writes down all golden records that differ from what is written.
+func (s *service) writeAllGolden(ctx context.Context) error {
+	if s.entitiesProvisional() {
+		return nil
 	}
-	for _, id := range change.Golden {
-		r.offer(id)
-	}
+	return s.putGolden(ctx, func(fn func(*schemas.Golden) error) error {
+		return s.register.standing.Each(func(e *entity.Entity) error { return fn(goldenOf(e, 0)) })
+	})
+}
+
+func (s *service) putGolden(ctx context.Context, goldens func(fn func(*schemas.Golden) error) error) error {
+	return s.untilDone(ctx, "judge", func() error {
+		_, err := s.register.book.Write(ctx, s.now(), goldens)
+		return err
+	})
+}
+
+// offerNames offers for search what a change brought.
+func (r *register) offerNames(change *entity.Change) error {
 	for _, id := range change.Retired {
 		r.names.Remove(id)
 	}
-	return nil
+	return r.standing.EachOf(change.Golden, func(e *entity.Entity) error {
+		r.offer(e)
+		return nil
+	})
 }
 
 // retired is the last golden record of an entity that is no more.
@@ -65,13 +78,8 @@ func retired(id entity.ID, standing *entity.Standing) *schemas.Golden {
 }
 
 // offer offers an entity for search under everything that it is called, or was.
-func (r *register) offer(id entity.ID) {
-	e, ok := r.standing.Entity(id)
-	if !ok || e.ID != id {
-		r.names.Remove(id)
-		return
-	}
-	codes, names := []string{id.String(), e.Code}, []string{}
+func (r *register) offer(e *entity.Entity) {
+	codes, names := []string{e.ID.String(), e.Code}, []string{}
 	add := func(to *[]string, text string) {
 		if text != "" && !slices.Contains(*to, text) {
 			*to = append(*to, text)
@@ -85,12 +93,12 @@ func (r *register) offer(id entity.ID) {
 		add(&names, m.Name)
 		add(&names, m.SecondName)
 	}
-	was := r.book.Former(id)
+	was := r.book.Former(e.ID)
 	former := append(slices.Clone(was.Names), was.Codes...)
 	for _, name := range r.renamedFrom(e.Code) {
 		add(&former, name)
 	}
-	r.names.Put(id, codes, names, slices.DeleteFunc(former, func(text string) bool { return slices.Contains(names, text) || slices.Contains(codes, text) }))
+	r.names.Put(e.ID, codes, names, slices.DeleteFunc(former, func(text string) bool { return slices.Contains(names, text) || slices.Contains(codes, text) }))
 }
 
 // noteRenames remembers the names that registers say an entity had before it changed them.
@@ -113,8 +121,8 @@ func (r *register) noteRenames(b *hub.Batch) error {
 			r.mu.Unlock()
 		}
 		for _, hit := range r.names.Find(code, maxNamesakes) {
-			if hit.Match == search.Code {
-				r.offer(hit.ID)
+			if e, ok := r.standing.Entity(hit.ID); ok && hit.Match == search.Code {
+				r.offer(e)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ const (
 	bodyApart    = 1 << iota // one record that splitting found no part for
 	bodyClash                // the part with the smallest USCC of a component that was split
 	bodyNew                  // nobody has heard of it
+	bodyEyed                 // some record under review may belong to it
 	bodyDayBound             // another day may bring other findings
 )
 
@@ -53,15 +54,16 @@ type clerk struct {
 	order   []int
 	spare   []Record
 	spared  []uint32
-	other   *clerk // for candidates
-	text    []byte // what is hashed
+	other   *clerk   // for candidates
+	eyed    []uint32 // entities that were looked at for them
+	text    []byte   // what is hashed
 }
 
 // open unpacks an entity, not yet judged.
 func (c *clerk) open(b uint32) *Entity {
 	body := c.entities.at(b)
 	e := &c.entity
-	*e = Entity{ID: body.id, Members: e.Members[:0], Review: e.Review[:0], Candidates: e.Candidates[:0]}
+	*e = Entity{ID: body.id, Members: e.Members[:0], Homes: e.Homes[:0], Review: e.Review[:0], Candidates: e.Candidates[:0]}
 	c.numbers = c.numbers[:0]
 	for n := body.first; n != 0; n = c.held.at(n).next {
 		if len(e.Members) < cap(e.Members) {
@@ -199,6 +201,7 @@ func (c *clerk) candidatesOf(b uint32, self *Record, anchors []uint32) []Candida
 	}
 	var all []anchored
 	for of, r := range firsts {
+		c.eyed = append(c.eyed, of)
 		e := c.other.open(of)
 		c.bench.Judge(e)
 		like := c.bench.Alike(self, e.Members)
@@ -219,12 +222,14 @@ type hearing struct {
 	kept     []kept
 	dayBound bool
 	order    []uint32 // of the members, where they were kept in another
+	eyed     []uint32 // entities that are candidates
 }
 
 // hear judges an entity.
 func (c *clerk) hear(b uint32) hearing {
+	c.eyed = nil
 	e := c.judge(b)
-	of := hearing{print: c.print(), dayBound: e.DayBound}
+	of := hearing{print: c.print(), dayBound: e.DayBound, eyed: c.eyed}
 	if c.sorted {
 		of.order = slices.Clone(c.numbers)
 	}
@@ -266,7 +271,6 @@ func (c *clerk) grounds(f *Finding) uint64 {
 	c.text = append(c.text[:0], e.Code...)
 	c.addText(e.Golden[FieldName].Value)
 	c.addText(f.State())
-	c.addNumber(uint64(f.Authority))
 	if f.Authority >= 0 {
 		c.addMember(f.Authority)
 	}

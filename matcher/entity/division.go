@@ -2,6 +2,7 @@ package entity
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"hebian/schemas"
@@ -106,9 +107,9 @@ func trimNames(key []byte, way []*division) []byte {
 	return key
 }
 
-// way gives the divisions on the way from the province to a code: the last n.
+// way gives the divisions on the way from the province to a code: the last n. One that leads back to itself ends there.
 func (d *Divisions) way(code string, day schemas.Date) (way [levels]*division, n int) {
-	for v := d.find(code, day); v != nil && n < levels; v = d.find(v.parent, day) {
+	for v := d.find(code, day); v != nil && n < levels && !slices.Contains(way[levels-n:], v); v = d.find(v.parent, day) {
 		n++
 		way[levels-n] = v
 	}

@@ -12,8 +12,10 @@ type region struct {
 	closed  int      // so many of the first hang together with no record outside
 	core    int      // so many of the first may be in another component than before; the others only in another entity
 	bodies  []uint32 // their entities before the change
-	bereft  []uint32 // records that may have fitted one that was withdrawn
-	lone    []uint32 // records to seek for
+	bereft  []uint32 // lone records that may have fitted one that was withdrawn or rewritten
+
+	rewritten []uint32 // records with another row than before, in which linking sees nothing else
+	lone      []uint32 // records to seek for
 
 	were     []identity  // by place: what the record brings along; nil: none does
 	released map[ID]bool // the IDs of the entities before the change
@@ -42,6 +44,13 @@ func (g *region) settle(gone []uint32, change *Change) {
 	bodies := g.found(drafts, before)
 	g.retire(drafts, before, change)
 	bodies = append(bodies, g.neighbours()...)
+	for _, n := range g.rewritten {
+		if g.where(n) < 0 {
+			bodies = append(bodies, g.held.at(n).entity)
+		}
+	}
+	slices.Sort(bodies)
+	bodies = slices.Compact(bodies)
 	for _, n := range g.records {
 		g.places[n] = 0
 	}
@@ -342,10 +351,7 @@ func (g *region) neighbours() []uint32 {
 func (g *region) withdraw(n uint32) {
 	h := g.held.at(n)
 	if !g.whole {
-		g.near(n, func(m uint32) bool {
-			g.bereft = append(g.bereft, m)
-			return true
-		})
+		g.bereave(n)
 		g.leaveTraits(n)
 	}
 	g.leaveCodes(n, g.takeList)
@@ -354,4 +360,78 @@ func (g *region) withdraw(n uint32) {
 		g.decided[key] = slices.DeleteFunc(g.decided[key], func(m uint32) bool { return m == n })
 	}
 	h.flags |= flagGone
+}
+
+// rewrite is a record that gets another row.
+type rewrite struct{ record, fresh uint32 }
+
+// rewrites finds the records whose row was changed, and not its codes: they get their new row in place. It gives what is gone and fresh
+// besides.
+func (g *region) rewrites(gone, fresh []uint32) (all []rewrite, otherGone, otherFresh []uint32) {
+	byKey := make(map[RecordKey]uint32, len(gone))
+	for _, n := range gone {
+		byKey[g.key(n)] = n
+	}
+	var old, now Record
+	for _, m := range fresh {
+		g.load(m, &now)
+		key := RecordKey{now.Source, now.Key}
+		n := byKey[key]
+		if n != 0 {
+			g.load(n, &old)
+		}
+		if n == 0 || old.USCC != now.USCC || old.OrgCode != now.OrgCode || old.RegNo != now.RegNo || old.TaxNo != now.TaxNo {
+			otherFresh = append(otherFresh, m)
+			continue
+		}
+		delete(byKey, key)
+		g.held.at(n).flags &^= flagGone
+		all = append(all, rewrite{n, m})
+	}
+	for _, n := range gone {
+		if g.held.at(n).flags&flagGone != 0 {
+			otherGone = append(otherGone, n)
+		}
+	}
+	return all, otherGone, otherFresh
+}
+
+// rewrite gives records their new rows. Where linking can't tell a row from the one before, the record's entity need only be judged;
+// elsewhere the record is taken in.
+func (g *region) rewrite(all []rewrite) {
+	var old, now Record
+	room := newKeyRoom()
+	for _, w := range all {
+		h := g.held.at(w.record)
+		body := g.entities.at(h.entity)
+		plain := body.sibling == h.entity && body.flags&bodyEyed == 0
+		g.load(w.record, &old)
+		g.load(w.fresh, &now)
+		same := old.Name == now.Name && old.SecondName == now.SecondName && old.Division == now.Division &&
+			old.LegalRep == now.LegalRep && old.Address == now.Address
+		if !same {
+			plain = !g.bereave(w.record) && plain && h.flags&flagAlone == 0
+			g.leaveTraits(w.record)
+			g.enterTraits(w.record, &now, room)
+			plain = !g.bereave(w.record) && plain
+		}
+		g.swap(w.record, w.fresh)
+		if plain {
+			g.rewritten = append(g.rewritten, w.record)
+		} else {
+			g.take(w.record)
+		}
+	}
+}
+
+// bereave notes the lone records that may fit one, which is about to have other traits or has got them, and says whether there are any.
+func (g *region) bereave(n uint32) (any bool) {
+	g.near(n, func(m uint32) bool {
+		if g.held.at(m).flags&(flagAlone|flagGone) == flagAlone {
+			g.bereft = append(g.bereft, m)
+			any = true
+		}
+		return true
+	})
+	return any
 }

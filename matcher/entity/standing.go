@@ -273,6 +273,11 @@ func (s *Standing) relinkAll(gone, fresh []uint32, change *Change) {
 // relink links and judges anew what some records have to do with.
 func (s *Standing) relink(gone, fresh, seeds []uint32, change *Change) {
 	g := &region{Standing: s}
+	var rewrites []rewrite
+	if len(gone) > 0 && len(fresh) > 0 {
+		rewrites, gone, fresh = g.rewrites(gone, fresh)
+		g.rewrite(rewrites)
+	}
 	for _, n := range slices.Concat(gone, seeds) {
 		g.take(n)
 	}
@@ -287,6 +292,9 @@ func (s *Standing) relink(gone, fresh, seeds []uint32, change *Change) {
 		s.enterTraits(n, &r, room)
 		s.mindOne(n, RecordKey{r.Source, r.Key})
 		g.take(n)
+	}
+	for _, w := range rewrites { // what is left of it is the row before
+		gone = append(gone, w.fresh)
 	}
 	g.settle(gone, change)
 }
@@ -371,6 +379,9 @@ func (s *Standing) keep(b uint32, now *hearing, change *Change) {
 	if body.flags &^= bodyNew | bodyDayBound; now.dayBound {
 		body.flags |= bodyDayBound
 	}
+	for _, b := range now.eyed {
+		s.entities.at(b).flags |= bodyEyed
+	}
 }
 
 // chain gives an entity its members, in their order.
@@ -422,55 +433,26 @@ func (k kept) caseFinding(id ID) CaseFinding { return CaseFinding{id, kinds[k.ki
 
 func (s *Standing) count(k kept, by int) { s.findings[k.kind][k.state] += by }
 
-// Each calls fn for each entity in the order of their codes, those of one code in the order of their first members. An entity is good
-// until fn returns, and fn must not call the standing.
-func (s *Standing) Each(fn func(*Entity) error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	bodies := s.inOrder()
-	rounds := [2][]clerk{make([]clerk, eachRound), make([]clerk, eachRound)}
-	judge := func(round int) {
-		clerks := rounds[round%2]
-		from := bodies[min(round*eachRound, len(bodies)):min((round+1)*eachRound, len(bodies))]
-		inParallel(len(from), func(_ int, next func() (int, bool)) {
-			for i, ok := next(); ok; i, ok = next() {
-				clerks[i].Standing = s
-				clerks[i].judge(from[i])
-			}
-		})
-	}
-	judge(0)
-	for round := 0; round*eachRound < len(bodies); round++ {
-		var wait sync.WaitGroup
-		wait.Go(func() { judge(round + 1) })
-		var err error
-		for i := range min(eachRound, len(bodies)-round*eachRound) {
-			if err = fn(&rounds[round%2][i].entity); err != nil {
-				break
-			}
-		}
-		if wait.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// eachRound is how many entities are judged at once while others are handed out.
-const eachRound = 256
-
-// inOrder gives all entities in the order of their codes and first members.
+// inOrder gives all entities in the order of their codes and first rows.
 func (s *Standing) inOrder() []uint32 {
 	type named struct {
-		code string
-		body uint32
+		code   string
+		source Source // with line: its first row
+		line   int64
+		body   uint32
 	}
 	var all []named
 	s.eachBody(func(b uint32) { all = append(all, named{body: b}) })
 	inParallel(len(all), func(_ int, next func() (int, bool)) {
 		c := clerk{Standing: s}
 		for i, ok := next(); ok; i, ok = next() {
-			all[i].code = c.open(all[i].body).Code
+			e := c.open(all[i].body)
+			all[i].code, all[i].source, all[i].line = e.Code, e.Members[0].Source, e.Members[0].Line
+			for m := range e.Members { // which are in the order of their keys
+				if e.Members[m].Source == all[i].source {
+					all[i].line = min(all[i].line, e.Members[m].Line)
+				}
+			}
 		}
 	})
 	var a, b Record
@@ -478,9 +460,12 @@ func (s *Standing) inOrder() []uint32 {
 		if order := cmp.Compare(x.code, y.code); order != 0 {
 			return order
 		}
+		if order := cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.line, y.line)); order != 0 {
+			return order
+		}
 		s.load(s.entities.at(x.body).first, &a)
 		s.load(s.entities.at(y.body).first, &b)
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), a.Compare(&b))
+		return a.Compare(&b)
 	})
 	bodies := make([]uint32, len(all))
 	for i := range all {

@@ -235,6 +235,17 @@ func (s *store) drop(n uint32) {
 	s.free = n
 }
 
+// swap gives a record, which left, the row of another, which entered and gets the row of the first.
+func (s *store) swap(n, m uint32) {
+	id := hashOf(s.id(m))
+	s.byID.remove(id, m)
+	s.byID.put(id, n)
+	a, b := s.held.at(n), s.held.at(m)
+	a.at, b.at = b.at, a.at
+	s.arena.number(a.at, n)
+	s.arena.number(b.at, m)
+}
+
 func (s *store) id(n uint32) *schemas.ID {
 	return (*schemas.ID)(s.arena.bytes(s.held.at(n).at))
 }
@@ -361,6 +372,11 @@ func (a *arena) bytes(p place) []byte {
 	b := a.blocks[p.block()].bytes[p.byte():]
 	size := int(binary.LittleEndian.Uint32(b[4:]))
 	return b[arenaHead : arenaHead+size : arenaHead+size]
+}
+
+// number changes whose bytes they are.
+func (a *arena) number(p place, n uint32) {
+	binary.LittleEndian.PutUint32(a.blocks[p.block()].bytes[p.byte():], n)
 }
 
 func (a *arena) drop(p place) { a.blocks[p.block()].dead += arenaHead + len(a.bytes(p)) }

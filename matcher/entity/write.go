@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Each walks over entities in the order of their codes, those of one code in the order of their first members by source, then line.
+// Each walks over entities in the order of their codes, those of one code in the order of their first rows by source, then line.
 // An entity is good until fn returns; its texts stay.
 type Each func(fn func(*Entity) error) error
 
