@@ -41,7 +41,7 @@ func TestDivisionNames(t *testing.T) {
 		{"unknown", "139799", "2026-09-30", nil},
 		{"empty", "", "2026-09-30", nil},
 		{"unknown parent, and of two rows the last", "139706", "2026-09-30", []string{"新名县"}},
-		{"its own parent", "139703", "2026-09-30", []string{"甲县", "甲县", "甲县"}},
+		{"its own parent", "139703", "2026-09-30", []string{"甲县"}},
 		{"below a county", "139707", "2026-09-30", []string{"云溪市", "青岚县", "镇"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
