@@ -266,3 +266,20 @@ func TestOutputFails(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+// Entities of one name stand in golden.ndjson in the order of their first rows, whichever of their rows gave them the name.
+func TestGoldenOrder(t *testing.T) {
+	const head = "source_id,uscc,org_code,name,address,legal_rep,status,division,industry,employees,updated_on\n"
+	dir := writeCounty(t, map[string]string{"entities/statistics.csv": head +
+		"S9,,,甲,路1号,王,在业,139721,,,\n" + // with S1 of line 4: the same name, division and representative
+		"S1,,,乙,,,在业,139722,,,\n" +
+		"S1,,,甲,,王,在业,139721,,,\n"})
+	out := t.TempDir()
+	mustRun(t, "check", dir, "--as-of", "2026-09-30", "--out", out)
+	var names []string
+	for _, g := range goldenLines(t, readText(t, filepath.Join(out, "golden.ndjson"))) {
+		names = append(names, g.Entity+" "+g.Fields["name"].Value)
+	}
+	if len(names) != 2 || names[0] != "statistics:S1 甲" || names[1] != "statistics:S1 乙" {
+		t.Errorf("the order is %q", names)
+	}
+}

@@ -33,6 +33,7 @@ type way struct {
 	t        *testing.T
 	rt       *rapid.T
 	journal  *journal
+	mood     mood
 	standing *entity.Standing
 	most     int
 	day      schemas.Date
@@ -43,7 +44,7 @@ type way struct {
 }
 
 func newWay(t *testing.T, rt *rapid.T) *way {
-	w := &way{t: t, rt: rt, journal: newJournal(t), most: rapid.SampledFrom([]int{1000, 3, 2}).Draw(rt, "most"), day: asOf,
+	w := &way{t: t, rt: rt, journal: newJournal(t), mood: rapid.SampledFrom(moods).Draw(rt, "mood"), most: rapid.SampledFrom([]int{1000, 3, 2}).Draw(rt, "most"), day: asOf,
 		open: map[entity.CaseFinding]string{}, golden: map[entity.ID]string{}}
 	w.standing = entity.NewStanding(entity.Options{MaxSharers: w.most})
 	for _, d := range divisionRows() {
@@ -124,14 +125,14 @@ func (w *way) changes() []change {
 			n := rapid.SampledFrom(live).Draw(w.rt, "again")
 			changes = append(changes, change{n, true}, change{n, false})
 		case 2: // never there
-			n := w.journal.add(aRow().Draw(w.rt, "row"))
+			n := w.journal.add(w.row().Draw(w.rt, "row"))
 			changes = append(changes, change{n, rapid.Bool().Draw(w.rt, "taken back first")})
 			changes = append(changes, change{n, !changes[len(changes)-1].retract})
 		case 3, 4, 5, 6, 7:
 			n := rapid.SampledFrom(live).Draw(w.rt, "old")
 			changes = append(changes, change{n, true}, change{w.journal.add(w.rewritten(w.journal.rows[n], kind)), false})
 		default:
-			changes = append(changes, change{w.journal.add(aRow().Draw(w.rt, "row")), false})
+			changes = append(changes, change{w.journal.add(w.row().Draw(w.rt, "row")), false})
 		}
 	}
 	return changes
@@ -139,7 +140,7 @@ func (w *way) changes() []change {
 
 // rewritten draws another row under the key of one: with the same codes, or anything else in it.
 func (w *way) rewritten(old entity.Record, kind int) entity.Record {
-	r := aRow().Draw(w.rt, "new")
+	r := w.row().Draw(w.rt, "new")
 	r.Source, r.Key = old.Source, old.Key
 	if kind > 3 {
 		r.USCC, r.OrgCode, r.RegNo, r.TaxNo = old.USCC, old.OrgCode, old.RegNo, old.TaxNo
@@ -638,33 +639,42 @@ func regOf(body string) string {
 	return body + fmt.Sprint((11-p)%10)
 }
 
-// aRow draws a row that is likely to have to do with others.
-func aRow() *rapid.Generator[entity.Record] {
-	pick := func(t *rapid.T, label string, none int, values ...string) string {
-		if rapid.IntRange(0, 9).Draw(t, "no "+label) < none {
-			return ""
-		}
-		return rapid.SampledFrom(values).Draw(t, label)
-	}
+// mood is how often, of ten, rows have something, and how much of what there is.
+type mood struct{ uscc, org, reg, second, rep, address, division, values int }
+
+var moods = []mood{
+	{uscc: 3, org: 3, reg: 3, second: 2, rep: 7, address: 7, division: 9, values: 9}, // of everything
+	{uscc: 5, org: 4, reg: 2, second: 1, rep: 6, address: 3, division: 9, values: 2}, // USCCs that share an organisation code
+	{uscc: 1, org: 1, reg: 1, second: 2, rep: 8, address: 5, division: 9, values: 3}, // nearly only names
+	{uscc: 0, org: 0, reg: 0, second: 0, rep: 9, address: 2, division: 10, values: 2},
+}
+
+// row draws a row that is likely to have to do with others.
+func (w *way) row() *rapid.Generator[entity.Record] {
+	m := w.mood
 	return rapid.Custom(func(t *rapid.T) entity.Record {
+		pick := func(label string, often int, values ...string) string {
+			if rapid.IntRange(0, 9).Draw(t, label+"?") >= often {
+				return ""
+			}
+			return rapid.SampledFrom(values[:min(m.values, len(values))]).Draw(t, label)
+		}
 		r := entity.Record{
 			Source:     rapid.SampledFrom(entity.Sources()).Draw(t, "source"),
-			Key:        rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6"}).Draw(t, "key"),
-			Name:       rapid.SampledFrom([]string{"甲（一）局", "甲(一)局", "乙局", "丙 局"}).Draw(t, "name"),
-			SecondName: pick(t, "second name", 8, "乙局", "丙局", "甲（一）局"),
-			LegalRep:   pick(t, "representative", 3, "张三", "张 三", "李四"),
-			Address:    pick(t, "address", 3, "人民路1号", "青岚县人民路１号", "河北省白鹭县人民路1号", "北街2号", "青岚县"),
-			Division:   pick(t, "division", 1, "139721", "139721", "139722"),
+			Key:        pick("key", 10, "1", "2", "3", "4", "5", "6"),
+			Name:       pick("name", 10, "甲（一）局", "甲(一)局", "乙局", "丙 局"),
+			SecondName: pick("second name", m.second, "乙局", "甲（一）局", "丙局"),
+			USCC:       pick("uscc", m.uscc, usccs...),
+			OrgCode:    pick("org", m.org, orgs...),
+			RegNo:      pick("reg", m.reg, regs...),
+			LegalRep:   pick("representative", m.rep, "张三", "李四", "张 三"),
+			Address:    pick("address", m.address, "人民路1号", "北街2号", "青岚县人民路１号", "河北省白鹭县人民路1号", "青岚县"),
+			Division:   pick("division", m.division, "139721", "139722"),
 			Status:     rapid.SampledFrom([]schemas.RegistrationStatus{schemas.StatusNormal, schemas.StatusClosed}).Draw(t, "status"),
 			UpdatedOn:  asOf - schemas.Date(rapid.IntRange(0, 60).Draw(t, "updated")), HasUpdated: true,
 		}
-		if rapid.IntRange(0, 2).Draw(t, "coded") > 0 {
-			r.USCC = pick(t, "uscc", 6, usccs...)
-			r.OrgCode = pick(t, "org", 6, orgs...)
-			r.RegNo = pick(t, "reg", 6, regs...)
-			if rapid.IntRange(0, 9).Draw(t, "taxed") == 0 {
-				r.TaxNo = "139721" + rapid.SampledFrom(orgs).Draw(t, "tax")
-			}
+		if number := pick("tax", m.org/3, orgs...); number != "" {
+			r.TaxNo = "139721" + number
 		}
 		return r
 	})
