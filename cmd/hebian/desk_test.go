@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"hebian/matcher/queue"
+	"hebian/ops/desk"
 )
 
 // browser is a Chromium that reaches this machine and nothing else.
@@ -304,5 +305,49 @@ func TestDeskInEnglish(t *testing.T) {
 	b.press("button", "Sign out")
 	b.see("Every pay line against an establishment slot")
 	b.quiet("401")
+	d.end(t)
+}
+
+// An officer finds a legal entity by a part of its name, sees all sources beside each other, and decides a conflict there; the agency
+// that was asked corrects its register, and the case settles.
+func TestDeskEntities(t *testing.T) {
+	d := startDemo(t, "--pace", "5m", "--persons", "800")
+	b := newBrowser(t, d.url, "zh-CN,zh")
+	d.waitFor(t, "lin takes")
+	var c desk.CaseRow
+	for _, one := range d.allCases(t) {
+		if isOpen(one) && one.Code == queue.CodeConflict && one.Detail == "legal_rep" && (c.ID == "" || one.ID < c.ID) {
+			c = one
+		}
+	}
+	if c.ID == "" {
+		t.Fatal("no two registers differ in the representative")
+	}
+	b.open("/")
+	b.write("账号", visitor)
+	b.write("密码", d.password)
+	b.press("button", "登录")
+	b.see("核查事项")
+	name := []rune(c.EntityName)
+	b.write("查法人", string(name[2:6]))
+	b.press("button", "查询")
+	b.see(c.Unit)
+	b.press("link", c.EntityName)
+	for _, says := range []string{c.Entity, "认定值", "法定代表人", "不一致", "市场监管", "税务", "首次入库", "统一社会信用代码"} {
+		b.see(says)
+	}
+	b.quiet()
+
+	b.open("/cases/" + c.ID)
+	b.see("登记信息不一致")
+	b.press("button", "领取此事项")
+	b.press("radio", "以权威来源为准")
+	b.write("理由", "以登记机关最近一次变更登记为准。")
+	b.press("button", "提交决定")
+	b.see(visitor + " 决定：")
+	eventually(t, "the case settles", func() bool { return d.look(t, c.ID).State == string(queue.Settled) })
+	b.open("/entities/" + c.Entity)
+	b.see("已办结")
+	b.quiet()
 	d.end(t)
 }

@@ -266,6 +266,7 @@ func TestOutputFails(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
 // Entities of one name stand in golden.ndjson in the order of their first rows, whichever of their rows gave them the name.
 func TestGoldenOrder(t *testing.T) {
 	const head = "source_id,uscc,org_code,name,address,legal_rep,status,division,industry,employees,updated_on\n"

@@ -350,7 +350,8 @@ func TestEntitySearch(t *testing.T) {
 	}{
 		{"nothing asked", chinese, "", 200, 0, []string{"法人查询", "输入代码或名称"}},
 		{"blanks", english, " 　 ", 200, 0, []string{"Write a code or a name"}},
-		{"one character", chinese, "云", 400, 0, []string{"请输入 2 到 64 个字"}},
+		{"one letter", chinese, "A", 400, 0, []string{"请输入 2 到 64 个字"}},
+		{"one character that may be rare", chinese, "䶮", 200, 1, []string{"张䶮云岭小吃店"}},
 		{"too long", english, strings.Repeat("云", 65), 400, 0, []string{"Please write 2 to 64 characters"}},
 		{"no text", english, "\xff\xfe", 200, 0, nil},
 		{"no hit", chinese, "火星", 200, 0, []string{"没有找到“火星”"}},
@@ -375,7 +376,7 @@ func TestEntitySearch(t *testing.T) {
 		})
 	}
 	for _, q := range o.known.asked {
-		if q != strings.TrimSpace(q) || len([]rune(q)) < 2 {
+		if q != strings.TrimSpace(q) || len(q) < 2 {
 			t.Errorf("searched for %q", q)
 		}
 	}

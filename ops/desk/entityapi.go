@@ -7,7 +7,7 @@ import (
 )
 
 type findInput struct {
-	Query string `query:"q" required:"true" doc:"A code, or a part of a present or former name: 2 to 64 characters." maxLength:"256"`
+	Query string `query:"q" required:"true" doc:"A code, or a part of a present or former name: 2 to 64 characters, one if it is no Latin letter or digit." maxLength:"256"`
 	Limit int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
 

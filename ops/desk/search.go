@@ -7,12 +7,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // Bounds of a search for entities.
 const (
 	searchRows    = 50 // found entities that are shown: whoever wants more has not said enough yet
-	minQueryRunes = 2  // shorter ones fit half of the county
+	minQueryRunes = 2  // of Latin letters and digits: shorter ones fit half of the county. One character of another script may be rare
 	maxQueryRunes = 64 // the longest names of institutions have some 40
 )
 
@@ -23,7 +24,6 @@ type searchPage struct {
 	Asked bool // there is a query that was searched for
 	More  bool // than are shown
 	Limit int
-	Least int // characters of a query
 }
 
 // hitView is an entity that was found.
@@ -40,7 +40,7 @@ type hitView struct {
 // search finds entities by code or name.
 func (d *Desk) search(v *visit) {
 	q, err := parseQuery(v.r.URL.Query().Get("q"))
-	p := searchPage{frame: v.frame, Limit: searchRows, Least: minQueryRunes}
+	p := searchPage{frame: v.frame, Limit: searchRows}
 	p.Title, p.Query, p.IsSearch = v.T("search.title"), maskText(q), true
 	p.Here.RawQuery = queryOf(p.Query)
 	status := http.StatusOK
@@ -65,13 +65,13 @@ func (d *Desk) search(v *visit) {
 // parseQuery reads what somebody searches for. An empty query is none, and no error.
 func parseQuery(s string) (string, error) {
 	q := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " "))
-	if n := len(q); n > 0 && n < minQueryRunes || n > maxQueryRunes {
+	if n := len(q); n > 0 && n < minQueryRunes && q[0] < utf8.RuneSelf || n > maxQueryRunes {
 		return string(q[:min(n, maxQueryRunes)]), errQuery
 	}
 	return string(q), nil
 }
 
-var errQuery = &filterError{"q", fmt.Sprintf("%d to %d characters", minQueryRunes, maxQueryRunes)}
+var errQuery = &filterError{"q", fmt.Sprintf("%d to %d characters, one if it is no Latin letter or digit", minQueryRunes, maxQueryRunes)}
 
 // find searches, and says whether there is more than the limit.
 func (d *Desk) find(ctx context.Context, q string, limit int) (hits []EntityHit, more bool, err error) {

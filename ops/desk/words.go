@@ -121,7 +121,7 @@ var words = map[string]struct{ zh, en string }{
 	"search.title":      {"法人查询", "Legal entities"},
 	"search.label":      {"查法人：代码或名称", "Find a legal entity by code or name"},
 	"search.submit":     {"查询", "Search"},
-	"search.hint":       {"统一社会信用代码、组织机构代码、登记号、税号，或现名、曾用名的一段，至少 2 个字。", "A credit code, organisation code, registration or tax number, or a part of a present or former name: at least 2 characters."},
+	"search.hint":       {"统一社会信用代码、组织机构代码、登记号、税号，或现名、曾用名的一段（一个汉字也可，字母数字至少 2 位）。", "A credit code, organisation code, registration or tax number, or a part of a present or former name: one Chinese character is enough, of letters and digits two."},
 	"search.length":     {"请输入 %d 到 %d 个字。", "Please write %d to %d characters."},
 	"search.none":       {"没有找到“%s”。请检查代码，或只写名称中不会写错的几个字。", "Nothing was found for “%s”. Check the code, or write only those words of the name that are sure."},
 	"search.empty":      {"输入代码或名称，查看各来源对同一法人的登记是否一致。", "Write a code or a name to see what each source says of a legal entity, side by side."},
