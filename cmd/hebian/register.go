@@ -23,6 +23,7 @@ type register struct {
 	book         *goldenbook.Book // the golden records
 	names        *search.Index[entity.ID]
 	institutions *institution.Index
+	alike        *alike // the judge's alone
 
 	mu      sync.RWMutex        // guards renamed
 	renamed map[string][]string // former names that registers tell of, by credit code
@@ -44,7 +45,7 @@ func (r *register) renamedFrom(code string) []string {
 func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Receipt) error {
 	r := &register{
 		standing: s.config.Entities.standing(), names: search.New[entity.ID](), institutions: institution.NewIndex(), handed: map[string]bool{},
-		cased: map[matcher.Key]bool{}, renamed: map[string][]string{},
+		cased: map[matcher.Key]bool{}, renamed: map[string][]string{}, alike: newAlike(),
 	}
 	s.register = r
 	var err error
@@ -231,14 +232,30 @@ func (s *service) follow(ctx context.Context, change *entity.Change, cause int64
 			some = some[n:]
 		}
 	}
-	for _, gone := range change.Closed {
-		key := queue.KeyOfEntity(gone)
+	if provisional { // nothing is suggested while registers come in
+		return s.rule(ctx, append(rulings, s.register.gone(change.Closed, provisional, cause)...), judged)
+	}
+	suggested := s.register.suggestions(s.register.alike.affected(s.register.standing, change), provisional, cause, s.register.stands)
+	// A review whose rule falls silent may go on as a suggestion, and the other way round: that is one case, which never closed.
+	goesOn := map[matcher.Key]bool{}
+	for i := range suggested {
+		goesOn[suggested[i].Key] = suggested[i].Present
+	}
+	closed := slices.DeleteFunc(slices.Clone(change.Closed), func(f entity.CaseFinding) bool { return goesOn[queue.KeyOfEntity(f)] })
+	rulings = append(append(rulings, s.register.gone(closed, provisional, cause)...), suggested...)
+	return s.rule(ctx, rulings, judged)
+}
+
+// gone are the rulings on findings that stand no more.
+func (r *register) gone(closed []entity.CaseFinding, provisional bool, cause int64) (rulings []queue.Ruling) {
+	for _, f := range closed {
+		key := queue.KeyOfEntity(f)
 		rulings = append(rulings, queue.Ruling{Key: key, Provisional: provisional, Cause: cause})
 		if !provisional {
-			delete(s.register.cased, key)
+			delete(r.cased, key)
 		}
 	}
-	return s.rule(ctx, rulings, judged)
+	return rulings
 }
 
 // rulings are those on findings of one entity that may do something to a case.
@@ -300,6 +317,13 @@ func (s *service) ruleEntities(ctx context.Context) error {
 		return s.rule(ctx, some, nil)
 	}); err != nil {
 		return err
+	}
+	if !provisional {
+		r.alike = newAlike()
+		for _, ruling := range r.suggestions(r.standing.Lonely(nil), provisional, 0, r.stands) {
+			rulings = append(rulings, ruling)
+			delete(left, ruling.Key)
+		}
 	}
 	for key := range left {
 		rulings = append(rulings, queue.Ruling{Key: key, Provisional: provisional})

@@ -248,3 +248,43 @@ func TestServeHalfRegister(t *testing.T) {
 	}
 	h.checkEntities(t, filepath.Join(county, "a", "expected"))
 }
+
+// A registration that no rule places, with a name only alike, is suggested for review, and in no file. What an officer said of it holds.
+func TestServeSuggestion(t *testing.T) {
+	h := newServed(t, "--as-of", "2026-09-30")
+	h.start(t)
+	files := registers(t, "王明", "王明", "王明")
+	files["entities/civil.csv"] = append(files["entities/civil.csv"], gb18030("M1,52139721QD0000154B,青岚县德源幼儿园,,建设路1号,张三,,,正常,139721,2026-01-01\n")...)
+	row := "S9,,,德源幼儿园,,张三,注销,139721,,,2026-01-01\n"
+	files["entities/statistics.csv"] = append(files["entities/statistics.csv"], row...)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		h.take(t, name, files[name])
+	}
+	review := "LINK_REVIEW statistics:S9"
+	eventually(t, "the suggestion is a case", func() bool { return h.entityCases(t)[review].State == "open" })
+	c := h.look(t, h.entityCases(t)[review].ID)
+	if len(c.Sides) != 2 || c.Severity != "low" || c.Sides[1].Key != "M1" || !slices.Contains(c.Sides[1].For, "NAME_ALIKE") || !slices.Contains(c.Sides[1].For, "REP_EQUAL") {
+		t.Errorf("it is %s, with the sides %+v", c.Severity, c.Sides)
+	}
+	if text := string(h.must(t, http.StatusOK, operator, http.MethodGet, "/v1/conflicts.csv", nil).body); strings.Contains(text, "LINK_REVIEW") {
+		t.Errorf("a suggestion is in conflicts.csv:\n%s", text)
+	}
+	// Gone while its row is gone, and back with it: the other entity may go too.
+	without := bytes.Replace(files["entities/statistics.csv"], []byte(row), nil, 1)
+	h.must(t, http.StatusAccepted, "statistics", http.MethodPost, "/v1/deliveries/statistics/statistics.csv", bytes.NewReader(without))
+	for _, held := range h.status(t).Held {
+		h.must(t, http.StatusOK, operator, http.MethodPost, fmt.Sprintf("/v1/receipts/%d/release", held.Delivery), nil)
+	}
+	eventually(t, "nothing is suggested without the row", func() bool { return h.look(t, c.ID).State == "explained" })
+	h.take(t, "entities/statistics.csv", files["entities/statistics.csv"])
+	eventually(t, "it is suggested again", func() bool { return h.look(t, c.ID).State == "open" })
+	h.kill()
+	h.start(t)
+	h.decideEntity(t, c.ID, map[string]string{"outcome": string(queue.OutcomeDifferent), "reason": "两家幼儿园", "with": c.Sides[1].Candidate})
+	eventually(t, "the officer's word holds", func() bool { return !h.look(t, c.ID).Present })
+	h.take(t, "entities/statistics.csv", bytes.Replace(files["entities/statistics.csv"], []byte("S9,,,德源"), []byte("S9,,,青岚县德源"), 1))
+	h.caughtUp(t, "2026-09-30")
+	if found := h.findEntities(t, "德源幼儿园"); len(found) != 2 || h.look(t, c.ID).Present {
+		t.Errorf("with the very name, %d entities, want 2 as the officer said; the review stands: %t", len(found), h.look(t, c.ID).Present)
+	}
+}
