@@ -57,7 +57,8 @@ func (d dossiers) Entity(ctx context.Context, id string) (desk.Dossier, error) {
 		x.MergedInto = e.ID.String()
 		e = nil
 	}
-	if err := d.addHistory(ctx, &x, number); err != nil || e == nil {
+	since, err := d.addHistory(ctx, &x, number)
+	if err != nil || e == nil {
 		return x, err
 	}
 	x.Code, x.Name = e.Code, e.Golden[entity.FieldName].Value
@@ -65,7 +66,7 @@ func (d dossiers) Entity(ctx context.Context, id string) (desk.Dossier, error) {
 	if err := d.addSources(ctx, &x, e); err != nil {
 		return x, err
 	}
-	d.addFields(&x, e)
+	d.addFields(&x, e, since)
 	addCodes(&x, e)
 	return x, d.addReference(ctx, &x, e)
 }
@@ -122,13 +123,13 @@ func updatedOn(m *entity.Record) string {
 }
 
 // addFields puts in what each member says of each field: those that are compared, then the others.
-func (d dossiers) addFields(x *desk.Dossier, e *entity.Entity) {
+func (d dossiers) addFields(x *desk.Dossier, e *entity.Entity, since map[string]time.Time) {
 	for _, f := range entity.Fields() {
 		row := desk.DossierField{Name: f.String()}
 		if g := e.Golden[f]; g.Member >= 0 {
 			m := &e.Members[g.Member]
 			row.Golden = desk.DossierGolden{
-				Text: withUnit(m, f), Means: d.means(f, g.Value, g.Normal, m.CapitalUnit == entity.InWan), Normal: g.Normal, Agency: m.Source.String(), Key: m.Key, As: updatedOn(m),
+				Text: withUnit(m, f), Means: d.means(f, g.Value, g.Normal, m.CapitalUnit == entity.InWan), Normal: g.Normal, Agency: m.Source.String(), Key: m.Key, As: updatedOn(m), At: since[f.String()],
 			}
 		}
 		for i := range e.Members {
@@ -252,17 +253,27 @@ func taxNumber(s string) ident.Number {
 	return ident.Registration(s)
 }
 
-// addHistory tells what became of the entity, version by version of its golden record.
-func (d dossiers) addHistory(ctx context.Context, x *desk.Dossier, id entity.ID) error {
+// addHistory tells what became of the entity, version by version of its golden record, and since when each of its values holds. Of one
+// that is no more the name is the last that it had.
+func (d dossiers) addHistory(ctx context.Context, x *desk.Dossier, id entity.ID) (since map[string]time.Time, err error) {
 	versions, err := d.register.book.History(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	since = map[string]time.Time{}
 	for i := range versions {
 		v := &versions[i]
 		at, err := time.Parse(time.RFC3339, v.At)
 		if err != nil {
-			return fmt.Errorf("version %d of %s: %w", v.Version, v.Entity, err)
+			return nil, fmt.Errorf("version %d of %s: %w", v.Version, v.Entity, err)
+		}
+		for _, f := range v.Fields {
+			if i == 0 || valueIn(&versions[i-1], f.Field) != f.Value {
+				since[f.Field] = at
+			}
+			if f.Field == entity.FieldName.String() {
+				x.Name, x.Code = f.Value, v.Code
+			}
 		}
 		switch {
 		case v.MergedInto != nil:
@@ -270,7 +281,7 @@ func (d dossiers) addHistory(ctx context.Context, x *desk.Dossier, id entity.ID)
 			continue
 		case i == 0 && v.SplitFrom != nil:
 			x.History = append(x.History, desk.DossierChange{At: at, Kind: "split", Entities: []string{*v.SplitFrom}})
-		case i == 0:
+		case v.Version == 1:
 			x.History = append(x.History, desk.DossierChange{At: at, Kind: "first", To: v.Code})
 		case v.SplitFrom != nil && (versions[i-1].SplitFrom == nil || versions[i-1].MergedInto != nil):
 			x.History = append(x.History, desk.DossierChange{At: at, Kind: "split", Entities: []string{*v.SplitFrom}})
@@ -283,7 +294,17 @@ func (d dossiers) addHistory(ctx context.Context, x *desk.Dossier, id entity.ID)
 		}
 	}
 	slices.Reverse(x.History)
-	return nil
+	return since, nil
+}
+
+// valueIn is what a version says of a field; empty: nothing.
+func valueIn(g *schemas.Golden, field string) string {
+	for i := range g.Fields {
+		if g.Fields[i].Field == field {
+			return g.Fields[i].Value
+		}
+	}
+	return ""
 }
 
 // joined lists the entities whose registrations came to be among those of a version.
@@ -302,13 +323,17 @@ func changes(before, after *schemas.Golden, at time.Time) (all []desk.DossierCha
 	if before.Code != after.Code && before.Code != "" {
 		all = append(all, desk.DossierChange{At: at, Kind: "code", From: before.Code, To: after.Code})
 	}
-	was := map[string]string{}
-	for _, f := range before.Fields {
-		was[f.Field] = f.Value
+	if before.MergedInto != nil || len(before.Members) == 0 { // it is back
+		return all
 	}
 	for _, f := range after.Fields {
-		if was[f.Field] != f.Value && before.MergedInto == nil {
-			all = append(all, desk.DossierChange{At: at, Kind: "value", Field: f.Field, From: was[f.Field], To: f.Value, Agency: f.Source, File: f.File, Line: f.Line, Delivery: f.Delivery})
+		if was := valueIn(before, f.Field); was != f.Value {
+			all = append(all, desk.DossierChange{At: at, Kind: "value", Field: f.Field, From: was, To: f.Value, Agency: f.Source, File: f.File, Line: f.Line, Delivery: f.Delivery})
+		}
+	}
+	for _, f := range before.Fields {
+		if valueIn(after, f.Field) == "" {
+			all = append(all, desk.DossierChange{At: at, Kind: "value", Field: f.Field, From: f.Value})
 		}
 	}
 	return all

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -37,12 +39,19 @@ func TestEntityDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openClocked(t, o)
-	for _, found := range mustScan(t, in).Found {
-		if _, err := s.take(t.Context(), s.door(in, nil), found, hub.Manifest{Agency: found.Agency, File: found.Name, Subject: found.Subject, Mode: hub.Full}); err != nil {
-			t.Fatal(err)
+	deliver := func(names ...string) {
+		t.Helper()
+		for _, found := range mustScan(t, in).Found {
+			if len(names) > 0 && !slices.Contains(names, found.Name) {
+				continue
+			}
+			if _, err := s.take(t.Context(), s.door(in, nil), found, hub.Manifest{Agency: found.Agency, File: found.Name, Subject: found.Subject, Mode: hub.Full}); err != nil {
+				t.Fatal(err)
+			}
+			hearOne(t, s)
 		}
-		hearOne(t, s)
 	}
+	deliver()
 	relay := hub.NewRelay(s.queue, s.log, s.sink, s.schemaIDs[hub.CorrectionTopic])
 	on := func(day string, back bool) (cases []queue.Case) {
 		t.Helper()
@@ -100,6 +109,16 @@ func TestEntityDays(t *testing.T) {
 	c := on("2026-03-03", false)[0]
 	if c.State != queue.Sent || c.Due.String() != "2026-03-24" { // 15 working days
 		t.Errorf("the case is %s, due on %s", c.State, c.Due)
+	}
+	// Commerce touches its row: the others may follow for 30 days again, but what was asked of them is asked.
+	const commerce = "entities/commerce.ndjson"
+	touched := bytes.Replace(registers(t, "王明", "王民", "王明")[commerce], []byte("2026-01-05"), []byte("2026-03-03"), 1)
+	if err := os.WriteFile(filepath.Join(in, commerce), touched, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	deliver(commerce)
+	if c := on("2026-03-04", false)[0]; c.State != queue.Sent || c.Due.String() != "2026-03-24" {
+		t.Errorf("while the agencies may still follow, the case is %s, due on %s", c.State, c.Due)
 	}
 	if c := on("2026-03-24", false)[0]; c.Escalated {
 		t.Error("escalated before the day has passed")

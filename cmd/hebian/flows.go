@@ -81,7 +81,7 @@ type origin struct{ agency, subject string }
 type arrival struct {
 	receipt hub.Receipt // of a complete delivery; its Delivery is 0 when an agency declared a period
 	period  hub.Period  // that it declared
-	links   bool        // an officer decided on links
+	linked  string      // ID of the entity under review when an officer decided on a link
 }
 
 // maxArrivals bounds the receipts that wait for the judge, who hears thousands a second.
@@ -200,7 +200,7 @@ type wakingQueue struct {
 func (q wakingQueue) Decide(ctx context.Context, id, officer string, d queue.Decision) (queue.Case, error) {
 	c, err := q.Queue.Decide(ctx, id, officer, d)
 	if err == nil {
-		q.tell(d.Outcome)
+		q.tell(&c, d.Outcome)
 	}
 	return c, err
 }
@@ -209,14 +209,14 @@ func (q wakingQueue) Decide(ctx context.Context, id, officer string, d queue.Dec
 func (q wakingQueue) Revoke(ctx context.Context, id, officer, reason string) (queue.Case, error) {
 	c, err := q.Queue.Revoke(ctx, id, officer, reason)
 	if err == nil {
-		q.tell(queue.OutcomeSame)
+		q.tell(&c, queue.OutcomeSame)
 	}
 	return c, err
 }
 
-func (q wakingQueue) tell(outcome queue.Outcome) {
+func (q wakingQueue) tell(c *queue.Case, outcome queue.Outcome) {
 	if outcome == queue.OutcomeSame || outcome == queue.OutcomeDifferent {
-		q.service.hand(arrival{links: true})
+		q.service.hand(arrival{linked: c.Key.Entity})
 		return
 	}
 	select {

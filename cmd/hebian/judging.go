@@ -80,8 +80,8 @@ func (s *service) hear(ctx context.Context, a arrival) error {
 	started := time.Now()
 	var err error
 	switch {
-	case a.links:
-		err = s.heedLinks(ctx)
+	case a.linked != "":
+		err = s.heedLinks(ctx, a.linked)
 	case a.receipt.Delivery == 0:
 		s.declared = append(s.declared, a.period)
 		err = s.noteMarks(ctx)

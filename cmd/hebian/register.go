@@ -76,7 +76,11 @@ func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Recei
 			}
 		}
 	}
-	if err := s.heedLinks(ctx); err != nil {
+	links, err := s.links(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := r.standing.Decide(ctx, links); err != nil {
 		return err
 	}
 	if r.day, err = s.firstEntityDay(ctx); err != nil {
@@ -86,13 +90,7 @@ func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Recei
 	if err != nil {
 		return err
 	}
-	if err := s.writeGolden(ctx, &change); err != nil { // what a crash kept from being written; mostly nothing
-		return err
-	}
-	if err := r.offerNames(&change); err != nil {
-		return err
-	}
-	return s.ruleEntities(ctx)
+	return s.sweep(ctx, &change, nil)
 }
 
 // note remembers whose register came in.
@@ -138,7 +136,7 @@ func (s *service) turnEntityDay(ctx context.Context) error {
 		return err
 	}
 	s.register.day = today
-	return s.follow(ctx, &change, 0, nil)
+	return s.follow(ctx, &change, 0, nil, nil)
 }
 
 // foldRegister folds a delivery of an agency's register, or of divisions.
@@ -151,17 +149,9 @@ func (s *service) foldRegister(ctx context.Context, receipt hub.Receipt) error {
 	before := s.entitiesProvisional()
 	s.register.note(receipt)
 	if before && !s.entitiesProvisional() { // the last register is there
-		if err := s.writeAllGolden(ctx); err != nil {
-			return err
-		}
+		return s.sweep(ctx, &change, judged(receipt, change.Rows))
 	}
-	if err := s.follow(ctx, &change, receipt.Delivery, judged(receipt, change.Rows)); err != nil {
-		return err
-	}
-	if before && !s.entitiesProvisional() {
-		return s.ruleEntities(ctx)
-	}
-	return nil
+	return s.follow(ctx, &change, receipt.Delivery, judged(receipt, change.Rows), nil)
 }
 
 // eventSubject is where registers tell what became of an entity.
@@ -189,30 +179,45 @@ func (s *service) foldInstitutions(ctx context.Context, receipt hub.Receipt) err
 	return s.rule(ctx, nil, judged(receipt, map[string]int64{receipt.Subject: rows}))
 }
 
-// heedLinks hears what officers decided on links.
-func (s *service) heedLinks(ctx context.Context) error {
-	decided, err := s.queue.Links(ctx)
-	if err != nil {
-		return err
-	}
+// heedLinks hears what officers decided on links, the last time on one of an entity.
+func (s *service) heedLinks(ctx context.Context, of string) error {
 	var links []entity.Link
-	for _, d := range decided {
-		a, okA := entity.SourceOf(d.A.Source)
-		b, okB := entity.SourceOf(d.B.Source)
-		if !okA || !okB {
-			return fmt.Errorf("a link decision of case %s names no source", d.Case)
-		}
-		links = append(links, entity.Link{A: entity.RecordKey{Source: a, Key: d.A.Key}, B: entity.RecordKey{Source: b, Key: d.B.Key}, Same: d.Same})
+	if err := s.untilDone(ctx, "judge", func() (err error) {
+		links, err = s.links(ctx)
+		return err
+	}); err != nil {
+		return err
 	}
 	change, err := s.register.standing.Decide(ctx, links)
 	if err != nil {
 		return err
 	}
-	return s.follow(ctx, &change, 0, nil)
+	id, _ := entity.ParseID(of)
+	return s.follow(ctx, &change, 0, nil, []entity.ID{id})
 }
 
-// follow writes golden records down, offers names for search, and rules on the cases that a change touches.
-func (s *service) follow(ctx context.Context, change *entity.Change, cause int64, judged []queue.Judged) error {
+// links reads what officers decided.
+func (s *service) links(ctx context.Context) ([]entity.Link, error) {
+	decided, err := s.queue.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var links []entity.Link
+	for _, d := range decided {
+		a, okA := entity.SourceOf(d.A.Source)
+		b, okB := entity.SourceOf(d.B.Source)
+		if !okA || !okB { // a source of another version; what is decided of it moves nothing
+			s.logger.Warn("a link decision names no source", "case", d.Case)
+			continue
+		}
+		links = append(links, entity.Link{A: entity.RecordKey{Source: a, Key: d.A.Key}, B: entity.RecordKey{Source: b, Key: d.B.Key}, Same: d.Same})
+	}
+	return links, nil
+}
+
+// follow writes golden records down, offers names for search, and rules on the cases that a change touches. saidOf are entities that an
+// officer said something of.
+func (s *service) follow(ctx context.Context, change *entity.Change, cause int64, judged []queue.Judged, saidOf []entity.ID) error {
 	// Before the cases: an ID that a case bears is on disk, and a restart gives it to the same entity.
 	if err := s.writeGolden(ctx, change); err != nil {
 		return err
@@ -235,7 +240,7 @@ func (s *service) follow(ctx context.Context, change *entity.Change, cause int64
 	if provisional { // nothing is suggested while registers come in
 		return s.rule(ctx, append(rulings, s.register.gone(change.Closed, provisional, cause)...), judged)
 	}
-	suggested := s.register.suggestions(s.register.alike.affected(s.register.standing, change), provisional, cause, s.register.stands)
+	suggested := s.register.suggestions(s.register.alike.affected(s.register.standing, change, saidOf), provisional, cause, s.register.stands)
 	// A review whose rule falls silent may go on as a suggestion, and the other way round: that is one case, which never closed.
 	goesOn := map[matcher.Key]bool{}
 	for i := range suggested {
@@ -289,44 +294,48 @@ func (r *register) add(rulings []queue.Ruling, e *entity.Entity, f *entity.Findi
 	return append(rulings, ruling)
 }
 
-// ruleEntities rules on every finding about a legal entity, and on every case that none stands behind any more.
-func (s *service) ruleEntities(ctx context.Context) error {
-	r := s.register
+// sweep goes over all entities once: golden records that differ from what is written are written, names offered, and the queue is told how
+// every finding stands. change may say what merged and went.
+func (s *service) sweep(ctx context.Context, change *entity.Change, judged []queue.Judged) error {
+	r, provisional := s.register, s.entitiesProvisional()
+	cases := map[matcher.Key]queue.Case{} // whose findings stand as far as the queue knows
 	clear(r.cased)
-	left := map[matcher.Key]bool{} // cases whose findings were not met
 	if err := s.queue.Unsettled(ctx, func(c queue.Case) error {
 		if c.Key.Entity != "" {
-			left[c.Key], r.cased[c.Key] = true, true
+			cases[c.Key], r.cased[c.Key] = c, true
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	provisional := s.entitiesProvisional()
 	var rulings []queue.Ruling
-	if err := r.standing.Each(func(e *entity.Entity) error {
+	left := map[matcher.Key]bool{} // cases whose findings were not met
+	visit := func(e *entity.Entity) {
+		r.offer(e)
 		for i := range e.Findings {
 			rulings = r.add(rulings, e, &e.Findings[i], provisional, 0)
-			delete(left, queue.KeyOfEntity(entity.CaseFinding{Entity: e.ID, Kind: e.Findings[i].Kind, Detail: e.Findings[i].Detail}))
 		}
-		if len(rulings) < rulingsAtOnce {
-			return nil
-		}
-		some := rulings
+	}
+	begin := func() {
 		rulings = nil
-		return s.rule(ctx, some, nil)
-	}); err != nil {
+		for key := range cases {
+			left[key] = true
+		}
+	}
+	if err := s.eachGolden(ctx, change, begin, visit); err != nil {
 		return err
 	}
 	if !provisional {
 		r.alike = newAlike()
-		for _, ruling := range r.suggestions(r.standing.Lonely(nil), provisional, 0, r.stands) {
-			rulings = append(rulings, ruling)
-			delete(left, ruling.Key)
-		}
+		rulings = append(rulings, r.suggestions(r.standing.AllLonely(), provisional, 0, r.stands)...)
 	}
+	rulings = slices.DeleteFunc(rulings, func(ruling queue.Ruling) bool {
+		delete(left, ruling.Key)
+		c, known := cases[ruling.Key]
+		return known && !s.queue.Changes(c, ruling)
+	})
 	for key := range left {
 		rulings = append(rulings, queue.Ruling{Key: key, Provisional: provisional})
 	}
-	return s.rule(ctx, rulings, nil)
+	return s.rule(ctx, rulings, judged)
 }

@@ -19,9 +19,9 @@ func newAlike() *alike {
 	return &alike{candidates: map[entity.ID][]entity.ID{}, thoughtOf: map[entity.ID]map[entity.ID]bool{}, details: map[entity.ID]string{}}
 }
 
-// affected are the entities whose suggestion may be another after some changed or went.
-func (a *alike) affected(standing *entity.Standing, change *entity.Change) []entity.ID {
-	changed := append(slices.Clone(change.Golden), change.Retired...)
+// affected are the entities whose suggestion may be another after some changed or went, or officers said something of a few.
+func (a *alike) affected(standing *entity.Standing, change *entity.Change, saidOf []entity.ID) []entity.ID {
+	changed := slices.Concat(change.Golden, change.Retired, saidOf)
 	all := standing.Lonely(changed)
 	for _, id := range changed {
 		if _, suggested := a.candidates[id]; suggested {
@@ -43,7 +43,9 @@ func (a *alike) suggest(standing *entity.Standing, id entity.ID) (e *entity.Enti
 	}
 	delete(a.candidates, id)
 	if e, f, now = standing.Suggest(id); !now {
-		return nil, entity.Finding{Kind: entity.KindLinkReview, Entity: id, Detail: a.details[id]}, before, false
+		f = entity.Finding{Kind: entity.KindLinkReview, Entity: id, Detail: a.details[id]}
+		delete(a.details, id)
+		return nil, f, before, false
 	}
 	a.details[id] = f.Detail
 	for _, c := range f.Candidates {

@@ -12,48 +12,80 @@ import (
 )
 
 // writeGolden writes down the golden records that a change brought. While registers are still to come in there are none: nearly all of
-// them would change with each. A full disk is waited out.
+// them would change with each.
 func (s *service) writeGolden(ctx context.Context, change *entity.Change) error {
 	if s.entitiesProvisional() || len(change.Golden)+len(change.Retired) == 0 {
 		return nil
 	}
-	from := map[entity.ID]entity.ID{}
-	for _, l := range change.Lineage {
-		for _, id := range l.Into {
-			if l.Kind == entity.Split && len(l.From) == 1 {
-				from[id] = l.From[0]
-			}
-		}
-	}
-	standing := s.register.standing
+	became := becameOf(change)
 	return s.putGolden(ctx, func(fn func(*schemas.Golden) error) error {
-		if err := standing.EachOf(change.Golden, func(e *entity.Entity) error { return fn(goldenOf(e, from[e.ID])) }); err != nil {
+		if err := s.register.standing.EachOf(change.Golden, func(e *entity.Entity) error { return fn(goldenOf(e, became.splitFrom[e.ID])) }); err != nil {
 			return err
 		}
-		for _, id := range change.Retired {
-			if err := fn(retired(id, standing)); err != nil {
-				return err
-			}
+		return became.retired(change.Retired, fn)
+	})
+}
+
+// eachGolden writes down all golden records that differ from what is written, unless registers are still to come in, and visits each
+// entity. begin is called before the first, again should all begin anew.
+func (s *service) eachGolden(ctx context.Context, change *entity.Change, begin func(), visit func(*entity.Entity)) error {
+	became := becameOf(change)
+	walk := func(fn func(*schemas.Golden) error) error {
+		begin()
+		if err := s.register.standing.Each(func(e *entity.Entity) error {
+			visit(e)
+			return fn(goldenOf(e, became.splitFrom[e.ID]))
+		}); err != nil {
+			return err
 		}
-		return nil
-	})
-}
-
-// writeAllGolden writes down all golden records that differ from what is written.
-func (s *service) writeAllGolden(ctx context.Context) error {
-	if s.entitiesProvisional() {
-		return nil
+		return became.retired(change.Retired, fn)
 	}
-	return s.putGolden(ctx, func(fn func(*schemas.Golden) error) error {
-		return s.register.standing.Each(func(e *entity.Entity) error { return fn(goldenOf(e, 0)) })
-	})
+	if s.entitiesProvisional() {
+		return walk(func(*schemas.Golden) error { return nil })
+	}
+	return s.putGolden(ctx, walk)
 }
 
+// putGolden waits out a full disk.
 func (s *service) putGolden(ctx context.Context, goldens func(fn func(*schemas.Golden) error) error) error {
 	return s.untilDone(ctx, "judge", func() error {
 		_, err := s.register.book.Write(ctx, s.now(), goldens)
 		return err
 	})
+}
+
+// became is what a change made of entities.
+type became struct{ splitFrom, mergedInto map[entity.ID]entity.ID }
+
+func becameOf(change *entity.Change) became {
+	b := became{map[entity.ID]entity.ID{}, map[entity.ID]entity.ID{}}
+	for _, l := range change.Lineage {
+		for _, from := range l.From {
+			for _, into := range l.Into {
+				if l.Kind == entity.Split {
+					b.splitFrom[into] = from
+				} else {
+					b.mergedInto[from] = into
+				}
+			}
+		}
+	}
+	return b
+}
+
+// retired hands on the last golden records of entities that are no more.
+func (b became) retired(ids []entity.ID, fn func(*schemas.Golden) error) error {
+	for _, id := range ids {
+		g := &schemas.Golden{Entity: id.String(), Members: []schemas.GoldenMember{}, Fields: []schemas.GoldenField{}}
+		if into := b.mergedInto[id]; into != 0 {
+			text := into.String()
+			g.MergedInto = &text
+		}
+		if err := fn(g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // offerNames offers for search what a change brought.
@@ -65,16 +97,6 @@ func (r *register) offerNames(change *entity.Change) error {
 		r.offer(e)
 		return nil
 	})
-}
-
-// retired is the last golden record of an entity that is no more.
-func retired(id entity.ID, standing *entity.Standing) *schemas.Golden {
-	g := &schemas.Golden{Entity: id.String(), Members: []schemas.GoldenMember{}, Fields: []schemas.GoldenField{}}
-	if e, ok := standing.Entity(id); ok && e.ID != id {
-		into := e.ID.String()
-		g.MergedInto = &into
-	}
-	return g
 }
 
 // offer offers an entity for search under everything that it is called, or was.

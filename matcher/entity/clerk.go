@@ -120,6 +120,11 @@ func (c *clerk) judge(b uint32) *Entity {
 		e.Clash = c.partsOf(c.component(b)).uscc
 	}
 	c.bench.Judge(e)
+	for i := range e.Findings {
+		if f := &e.Findings[i]; f.Kind == KindCodeClash { // an officer has to see what clashes
+			f.Candidates = c.candidatesOf(b, &e.Members[0], c.component(b))
+		}
+	}
 	return e
 }
 

@@ -11,11 +11,11 @@ type Finding struct {
 	Field    Field // where HasField
 	HasField bool
 
-	Authority  int    // the member that the others are held against; -1: there is none
-	Sides      []Side // the members that it is about, in their order, the authority not among them
-	High       bool   // closed at one side and active at the other
-	Candidates []Candidate
-	Clash      []string // of CODE_CLASH, all the USCCs
+	Authority  int         // the member that the others are held against; -1: there is none
+	Sides      []Side      // the members that it is about, in their order, the authority not among them
+	High       bool        // closed at one side and active at the other
+	Candidates []Candidate // of LINK_REVIEW, where it may belong; of CODE_CLASH, the other parts
+	Clash      []string    // of CODE_CLASH, all the USCCs
 }
 
 // Kind says what does not fit.

@@ -8,8 +8,9 @@ import (
 const (
 	// maxSuggested is how many entities are suggested for a record: whoever looks at more guesses.
 	maxSuggested = 5
-	// maxLookedAt bounds the entities that are held against a record for them.
-	maxLookedAt = 50
+	// maxAlike is how many records may share a name, representative or address that still says something. It bounds what is held
+	// against a record.
+	maxAlike = 50
 )
 
 // Suggest says to which entities a registration may belong that no rule can place, though its name, representative or address is
@@ -33,8 +34,19 @@ func (s *Standing) Suggest(id ID) (e *Entity, f Finding, ok bool) {
 	}, true
 }
 
-// Lonely lists the entities that Suggest may have something to say of: after a change, those about which it may say otherwise because
-// of the entities that changed. nil means because of any.
+// AllLonely lists the entities that Suggest may have something to say of.
+func (s *Standing) AllLonely() (lonely []ID) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.eachBody(func(b uint32) {
+		if s.isLonely(b) {
+			lonely = append(lonely, s.entities.at(b).id)
+		}
+	})
+	return lonely
+}
+
+// Lonely lists those about which it may say otherwise because some entities changed.
 func (s *Standing) Lonely(changed []ID) []ID {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -43,9 +55,6 @@ func (s *Standing) Lonely(changed []ID) []ID {
 		if s.isLonely(b) {
 			lonely = append(lonely, s.entities.at(b).id)
 		}
-	}
-	if changed == nil {
-		s.eachBody(note)
 	}
 	for _, id := range changed {
 		b := s.bodyOf(id)
@@ -83,7 +92,7 @@ func (s *Standing) isLonely(b uint32) bool {
 func (s *Standing) eachAlike(n uint32, fn func(m uint32) bool) {
 	h, more := s.held.at(n), true
 	for at := h.traits; at < h.traits+uint32(h.nTraits) && more; at++ {
-		if list := s.traits.listOf(at); s.traits.count(list) <= maxNear {
+		if list := s.traits.listOf(at); s.traits.count(list) <= maxAlike {
 			s.traits.each(list, func(m uint32) bool {
 				more = m == n || fn(m)
 				return more
@@ -97,19 +106,19 @@ func (c *clerk) suggested(b uint32, self *Record, n uint32) []Candidate {
 	k := seeker{linker: &c.linker}
 	k.self = *self
 	k.bar(n)
-	anchors := map[uint32]uint32{} // by entity
+	near := map[uint32]bool{} // entities
 	c.eachAlike(n, func(m uint32) bool {
 		h := c.held.at(m)
-		if h.entity != b && anchors[h.entity] == 0 && !slices.Contains(k.barred, h.comp) {
-			anchors[h.entity] = m
+		if h.entity != b && !slices.Contains(k.barred, h.comp) {
+			near[h.entity] = true
 		}
-		return len(anchors) < maxLookedAt
+		return true
 	})
 	if c.other == nil {
 		c.other = &clerk{Standing: c.Standing}
 	}
 	var candidates []Candidate
-	for body := range anchors {
+	for body := range near {
 		e := c.other.open(body)
 		like := c.bench.Alike(self, e.Members)
 		if !like.Worth {

@@ -82,9 +82,12 @@ func cited(rows []schemas.CitedRow, of ...*Side) []schemas.CitedRow {
 	return chosen
 }
 
-// reminders ask again what was asked before.
+// reminders ask again what was asked before, but not agencies that have put it right meanwhile.
 func (c *Case) reminders(asked []schemas.Correction) (all []schemas.Correction) {
 	for i, n := range asked {
+		if c.Outcome == OutcomeAuthority && c.Grounds.side(RoleDiffers, n.Agency) == nil && c.Grounds.side(RoleLag, n.Agency) == nil {
+			continue
+		}
 		n.ID, n.Reminder = reminderID(c.ID, c.Decisions, i).String(), true
 		due := c.Due
 		n.Due = &due

@@ -14,14 +14,15 @@ func KeyOfEntity(f entity.CaseFinding) matcher.Key {
 	return matcher.Key{Code: codeOf(f.Kind), Entity: f.Entity.String(), Detail: f.Detail}
 }
 
-// OfEntity is the ruling that a finding about a legal entity stands, judged as of a day. A conflict that is a lag on all sides does not
-// stand: the agency may still follow.
+// OfEntity is the ruling on a finding about a legal entity, judged as of a day: that it stands, or, where a conflict is a lag on all
+// sides, that it does not at this moment.
 func OfEntity(e *entity.Entity, f *entity.Finding, asOf schemas.Date) Ruling {
 	r := Ruling{
 		Key: matcher.Key{Code: codeOf(f.Kind), Entity: e.ID.String(), Detail: f.Detail}, Severity: severityOf(f),
 		Unit: e.Code, Title: e.Golden[entity.FieldName].Value, Division: e.Golden[entity.FieldDivision].Value,
 	}
-	r.Present = f.Kind != entity.KindConflict || f.State() == entity.StateConflict
+	r.Lags = f.Kind == entity.KindConflict && f.State() == entity.StateLag
+	r.Present = !r.Lags
 	r.Grounds = Grounds{Version: entityVersion, AsOf: asOf, Rows: len(f.Sides)}
 	if f.Authority >= 0 {
 		r.Grounds.Rows++
@@ -35,7 +36,7 @@ func OfEntity(e *entity.Entity, f *entity.Finding, asOf schemas.Date) Ruling {
 			r.Agencies = append(r.Agencies, agency)
 		}
 	}
-	for i := range f.Candidates {
+	for i := range f.Candidates { // of a clash of codes, the other entities that the component fell into
 		r.Grounds.addCandidate(&f.Candidates[i])
 	}
 	return r

@@ -146,6 +146,16 @@ func (q *Queue) rule(known map[string]Case, id string, r *Ruling, at time.Time, 
 	return nil
 }
 
+// Changes says whether a ruling would change anything about a case as it is kept.
+func (q *Queue) Changes(c Case, r Ruling) bool {
+	text, ok := q.texts[r.Key.Code]
+	if !ok {
+		return true // Rule says what is wrong
+	}
+	e, err := Next(c, r.complete(&text), q.now())
+	return err != nil || e.Changed
+}
+
 // Unsettled calls fn for every case whose finding stands, as far as the queue knows: those that a ruling could close.
 func (q *Queue) Unsettled(ctx context.Context, fn func(Case) error) error {
 	for after := ""; ; {

@@ -15,6 +15,7 @@ type Ruling struct {
 	Key         matcher.Key
 	Grounds     Grounds // of one that is gone, its key is enough
 	Present     bool
+	Lags        bool  // it does not stand at this moment, since the agencies may still follow. What was decided waits for them
 	Provisional bool  // a source that the rule needs is not complete: nothing opens and nothing closes
 	Cause       int64 // the delivery that brought it about; 0: time, or a source that became complete
 
@@ -54,8 +55,8 @@ func agenciesOf(key matcher.Key, text *rules.Text) []string {
 
 func (m Ruling) next(c Case, at time.Time) (Effects, error) {
 	switch {
-	case !m.Present && m.Provisional:
-		return Effects{Case: c}, nil // held back: the row that brings the finding again may be on its way
+	case !m.Present && (m.Provisional || m.Lags && (c.State == Decided || c.State == Sent)):
+		return Effects{Case: c}, nil // held back: the row that brings the finding again may be on its way, or the answer
 	case !m.Present:
 		return m.gone(c, at), nil
 	case c.ID == "":

@@ -402,11 +402,11 @@ func TestEntityPage(t *testing.T) {
 		"zh-CN": {
 			"青川县云岭山庄宾馆有限公司", "正常", "不一致 6 处", "更新滞后 3 处", "曾用名 青川县云岭招待所；青川县人民政府第二招待所", "认定值", "市场监管 2026-08-28",
 			"欧阳素琴 权威", "王强 更新滞后 ST03000004", "王强 不一致 ST03000977", "500 万元", "entities/commerce.ndjson 第 12 行", "回执 31 号", "更新于 2018-06-01",
-			"有效，有疑点 第九位为 B", "无效 校验码不符", "法定代表人：王强 → 欧阳素琴", "与以下法人合并： " + closed, "由以下法人分出： E00000043", "首次入库", "登记信息不一致 名称 税务、统计 已发送 逾期未答复",
+			"有效，有疑点 第九位为 B", "无效 校验码不符", "法定代表人：王强 → 欧阳素琴", "记录归并自： " + closed, "记录拆分自： E00000043", "首次入库", "登记信息不一致 名称 税务、统计 已发送 逾期未答复",
 			"登记信息不一致 登记状态：李梅 决定：疑义核查 统计实地核实。", "内设机构", "已终止", "已过期", "即将到期", "没有记录。", "2026年9月 受理", "变更 市场监管", "（青）登记企变字〔2026〕第112号",
 		},
 		"en": {
-			"Active", "differs: 6", "lags: 3", "What holds", "王强 lags", "Market regulation 2026-08-28", "line 12", "wrong check character", "Legal representative: 王强 → 欧阳素琴", "Merged with " + closed,
+			"Active", "differs: 6", "lags: 3", "What holds", "王强 lags", "Market regulation 2026-08-28", "line 12", "wrong check character", "Legal representative: 王强 → 欧阳素琴", "Records joined from " + closed,
 			"expired", "expires soon", "2026-09 accepted", "decided: Disputed", "no answer in time",
 		},
 	} {
@@ -505,10 +505,10 @@ func TestEntityCasePages(t *testing.T) {
 		"accepted":       {{"认可差异 李梅 决定", "认可至 " + schemas.DateOf(o.clock()).AddMonths(6).String()}, {"Difference accepted", "Accepted until"}},
 		"disputed":       {{"疑义核查 李梅 决定", "正确来源 统计", "更正单位 市场监管"}, {"Right is Statistics", "Correction to Market regulation"}},
 		"late":           {{"答复期限", "逾期未答复", "更正单位 税务", "答复期限已过，升级督办"}, {"Answer due", "no answer in time", "No answer in time: escalated"}},
-		"clash":          {{"代码冲突"}, {"Entity code clash"}},
-		"duplicate":      {{"一码多名 ENTITY_DUPLICATE_CODE", "说明 市场监管"}, {"Detail Market regulation"}},
-		"bad code":       {{"代码校验不符", "说明 税务 13*", "法人登记"}, {"Detail Tax 13*"}},
-		"orphan":         {{"无登记主体", "小吃店 139721***********"}, {"Entity orphan"}},
+		"clash":          {{"一主体多码"}, {"Entity code clash"}},
+		"duplicate":      {{"一码多主体 ENTITY_DUPLICATE_CODE", "说明 市场监管"}, {"Detail Market regulation"}},
+		"bad code":       {{"错码（校验不符）", "说明 税务 13*", "法人登记"}, {"Detail Tax 13*"}},
+		"orphan":         {{"未见登记", "小吃店 139721***********"}, {"Entity orphan"}},
 	} {
 		for i, b := range []*browser{chinese, english} {
 			status, body := b.get("/cases/" + ids[name])
@@ -522,7 +522,7 @@ func TestEntityCasePages(t *testing.T) {
 	}
 	_, body := chinese.get("/cases?state=any")
 	text := textOf(body)
-	for _, want := range []string{"登记信息不一致 法定代表人 青川县云岭山庄宾馆有限公司 税务、统计", "逾期未答复", "代码校验不符 税务 13*"} {
+	for _, want := range []string{"登记信息不一致 法定代表人 青川县云岭山庄宾馆有限公司 税务、统计", "逾期未答复", "错码（校验不符） 税务 13*"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the list does not say %q: %s", want, text)
 		}

@@ -23,9 +23,9 @@ var now = time.Date(2026, 10, 5, 8, 0, 0, 0, time.UTC)
 
 func readings(context.Context) (watch.Readings, error) {
 	return watch.Readings{
-		Ledger:     []watch.LedgerLine{{Dataset: "finance.pay_line", Accepted: 10, Delivered: 6, Quarantined: 1, Pending: 3}},
-		Cases:      []watch.Cases{{Queue: "finance", State: "open", Count: 4, Oldest: now.Add(-time.Hour)}, {Queue: "finance", State: "settled", Count: 2, Oldest: now.Add(-9 * time.Hour)}, {Queue: "hr", State: "settled", Count: 1}},
-		Flags:      map[string]int{"PAID_NO_SLOT": 7}, Entities: 3, Conflicts: []watch.Conflicts{{"CONFLICT", "lag", 2}},
+		Ledger: []watch.LedgerLine{{Dataset: "finance.pay_line", Accepted: 10, Delivered: 6, Quarantined: 1, Pending: 3}},
+		Cases:  []watch.Cases{{Queue: "finance", State: "open", Count: 4, Oldest: now.Add(-time.Hour)}, {Queue: "finance", State: "settled", Count: 2, Oldest: now.Add(-9 * time.Hour)}, {Queue: "hr", State: "settled", Count: 1}},
+		Flags:  map[string]int{"PAID_NO_SLOT": 7}, Entities: 3, Conflicts: []watch.Conflicts{{"CONFLICT", "lag", 2}},
 		Quarantine: []watch.Quarantine{{Dataset: "finance.pay_line", Reason: "MISSING", Rows: 1}},
 		Freshness:  []watch.Freshness{{Connector: "finance", Dataset: "finance.pay_line", Watermark: now.Add(-5 * 24 * time.Hour), LastSuccess: now.Add(-time.Hour)}, {Connector: "hr", Dataset: "hr.absence"}},
 		LagRecords: 3, LagSince: now.Add(time.Minute), Judged: now.Add(-2 * time.Second), AsOf: now, Now: now,
