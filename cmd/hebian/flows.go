@@ -47,7 +47,7 @@ type service struct {
 
 	// What the judge knows. The judge alone changes it, and holds court while it does.
 	// The judge reads it without. Locks are taken in this order: an agency's of entry, court, those of standing and
-	// state, mu.
+	// state, mu. Of the register: the book's of writing, the standing's, then any other.
 	court      sync.RWMutex
 	state      *state.State
 	standing   *matcher.Standing
