@@ -95,7 +95,7 @@ func (c *benchEntities) phases(ctx context.Context, data string, asOf schemas.Da
 		return nil, err
 	}
 	config := defaultEntityConfig()
-	standing := config.standing()
+	standing := config.standing(false)
 	rows := func() int64 { return int64(standing.Counts().Records) }
 	phase := func(work string, do func() error, n func() int64) {
 		if err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"hebian/connectors"
 	"hebian/hub"
+	"hebian/matcher/entity"
 	"hebian/schemas"
 )
 
@@ -92,6 +93,12 @@ func (h *house) checkFolder(ctx context.Context, folder connectors.Folder, out s
 		if err := h.write(ctx, out, t, j, sum); err != nil {
 			return t, sum, j, err
 		}
+	} else {
+		var found entity.Counts
+		if err := counting(j.entities, &found)(func(*entity.Entity) error { return nil }); err != nil {
+			return t, sum, j, err
+		}
+		sum.Entities = summarizeEntities(found)
 	}
 	// After the files: should they not be written, what is new stays new.
 	return t, sum, j, h.findings.Change(ctx, j.opened, j.refreshed, j.closed)

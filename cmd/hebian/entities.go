@@ -92,8 +92,9 @@ func from(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-func (c *entityConfig) standing() *entity.Standing {
-	return entity.NewStanding(entity.Options{Authority: c.authority, Calendar: c.calendar, MaxSharers: c.Sharers})
+// standing makes one that follows deliveries, or one for a single judgement.
+func (c *entityConfig) standing(once bool) *entity.Standing {
+	return entity.NewStanding(entity.Options{Authority: c.authority, Calendar: c.calendar, MaxSharers: c.Sharers, Once: once})
 }
 
 // foldEntities folds everything that the log holds of legal entities.
@@ -117,7 +118,7 @@ func (h *house) foldEntities(ctx context.Context, standing *entity.Standing, cou
 
 // judgeEntities folds the log and judges legal entities as of a day.
 func (h *house) judgeEntities(ctx context.Context, counts map[int64]string, asOf schemas.Date, c *entityConfig) (*entity.Standing, error) {
-	standing := c.standing()
+	standing := c.standing(true)
 	if err := h.foldEntities(ctx, standing, counts); err != nil {
 		return nil, err
 	}
@@ -152,12 +153,28 @@ type entityCount struct {
 	Findings int    `json:"findings"`
 }
 
-func summarizeEntities(standing *entity.Standing) *entitySummary {
-	counts := standing.Counts()
+func summarizeEntities(counts entity.Counts) *entitySummary {
 	if counts.Records == 0 {
 		return nil
 	}
 	return &entitySummary{Entities: counts.Entities, Registrations: counts.Records, Findings: summarizeFindings(counts)}
+}
+
+// counting walks over the entities of a standing for a single judgement, and counts what is found on the way.
+func counting(standing *entity.Standing, counts *entity.Counts) entity.Each {
+	return func(fn func(*entity.Entity) error) error {
+		*counts = standing.Counts()
+		return standing.Each(func(e *entity.Entity) error {
+			for i := range e.Findings {
+				f := &e.Findings[i]
+				if counts.Findings[f.Kind] == nil {
+					counts.Findings[f.Kind] = map[string]int{}
+				}
+				counts.Findings[f.Kind][f.State()]++
+			}
+			return fn(e)
+		})
+	}
 }
 
 // String is the count in a line with others.

@@ -44,7 +44,7 @@ func (r *register) renamedFrom(code string) []string {
 // openRegister makes the register from the log, writes down what golden records lack, and tells the queue how everything stands.
 func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Receipt) error {
 	r := &register{
-		standing: s.config.Entities.standing(), names: search.New[entity.ID](), institutions: institution.NewIndex(), handed: map[string]bool{},
+		standing: s.config.Entities.standing(false), names: search.New[entity.ID](), institutions: institution.NewIndex(), handed: map[string]bool{},
 		cased: map[matcher.Key]bool{}, renamed: map[string][]string{}, alike: newAlike(),
 	}
 	s.register = r

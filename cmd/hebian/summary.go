@@ -98,7 +98,6 @@ func summarize(t taken, counts map[int64]string, j judgement) (*summary, error) 
 		}
 	}
 	sum.countExplained(j.Explained)
-	sum.Entities = summarizeEntities(j.entities)
 	sum.Warnings = append(sum.Warnings, j.entities.Warnings()...)
 	return sum, nil
 }

@@ -40,7 +40,12 @@ func (h *house) write(ctx context.Context, dir string, t taken, j judgement, sum
 	}{
 		{[]string{"flags.csv"}, func(w []*bufio.Writer) error { return writeFlags(w[0], j) }},
 		{[]string{"flags.ndjson"}, func(w []*bufio.Writer) error { return writeFlagLines(w[0], j) }},
-		{[]string{"entities.csv", "conflicts.csv", "golden.ndjson"}, func(w []*bufio.Writer) error { return entity.Write(w[0], w[1], w[2], j.entities.Each) }},
+		{[]string{"entities.csv", "conflicts.csv", "golden.ndjson"}, func(w []*bufio.Writer) error {
+			var counts entity.Counts
+			err := entity.Write(w[0], w[1], w[2], counting(j.entities, &counts))
+			sum.Entities = summarizeEntities(counts)
+			return err
+		}},
 		{[]string{"quarantine.csv"}, func(w []*bufio.Writer) error { return writeCounts(w[0], t.receipts) }},
 		{[]string{"quarantine.ndjson"}, func(w []*bufio.Writer) error { return h.writeMisfits(ctx, w[0], t.receipts) }},
 		{[]string{"summary.json"}, func(w []*bufio.Writer) error { return format{"json"}.print(w[0], sum, nil) }},

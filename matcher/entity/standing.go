@@ -21,6 +21,7 @@ type Options struct {
 	Authority  *Authority // nil: the built-in one
 	Calendar   *Calendar  // nil: Monday to Friday
 	MaxSharers int        // so many records at most may share a code; 0: DefaultMaxSharers
+	Once       bool       // there will be no change after the first judgement: it links only, tells nothing, and Each judges. Counts counts no findings
 }
 
 // DefaultMaxSharers is how many records may share an organisation code or a registration number. A code that more bear is a
@@ -53,7 +54,7 @@ type Counts struct {
 type Standing struct {
 	mu sync.RWMutex // guards all below
 	linker
-	judged       bool
+	judged, once bool
 	divisionForm *schemas.Walker
 	divisions    map[schemas.ID]*divisionRow
 	strangers    map[string]int // registrations of agencies that are no source
@@ -83,6 +84,7 @@ func NewStanding(o Options) *Standing {
 		o.MaxSharers = DefaultMaxSharers
 	}
 	return &Standing{
+		once: o.Once,
 		linker:       newLinker(newStore(), Bench{Authority: o.Authority, Calendar: o.Calendar}, o.MaxSharers),
 		divisionForm: newWalker(topicDivision), divisions: map[schemas.ID]*divisionRow{}, strangers: map[string]int{}, owed: map[schemas.ID]int{},
 		roll: newRoll(),
@@ -346,14 +348,20 @@ func (s *Standing) divisionsDiffer(a, b schemas.Date) bool {
 
 // judgeBodies judges entities and notes what is otherwise than it was.
 func (s *Standing) judgeBodies(bodies []uint32, change *Change) {
+	if s.once {
+		return
+	}
 	heard := make([]hearing, min(len(bodies), judgeRound))
 	clerks := make([]clerk, runtime.GOMAXPROCS(0))
 	for ; len(bodies) > 0; bodies = bodies[min(len(bodies), judgeRound):] {
-		inParallel(min(len(bodies), judgeRound), func(worker int, next func() (int, bool)) {
+		inParallel(min(len(bodies), judgeRound), func(worker int, next func() (int, int)) {
 			c := &clerks[worker]
 			c.Standing = s
-			for i, ok := next(); ok; i, ok = next() {
-				heard[i] = c.hear(bodies[i])
+			for from, to := next(); from < to; from, to = next() {
+				c.fetch(bodies[from:to])
+				for i := from; i < to; i++ {
+					heard[i] = c.hear(bodies[i])
+				}
 			}
 		})
 		for i, b := range bodies[:min(len(bodies), judgeRound)] {
@@ -443,14 +451,16 @@ func (s *Standing) inOrder() []uint32 {
 	}
 	var all []named
 	s.eachBody(func(b uint32) { all = append(all, named{body: b}) })
-	inParallel(len(all), func(_ int, next func() (int, bool)) {
+	inParallel(len(all), func(_ int, next func() (int, int)) {
 		c := clerk{Standing: s}
-		for i, ok := next(); ok; i, ok = next() {
-			e := c.open(all[i].body)
-			all[i].code, all[i].source, all[i].line = e.Code, e.Members[0].Source, e.Members[0].Line
-			for m := range e.Members { // which are in the order of their keys
-				if e.Members[m].Source == all[i].source {
-					all[i].line = min(all[i].line, e.Members[m].Line)
+		for from, to := next(); from < to; from, to = next() {
+			for i := from; i < to; i++ {
+				e := c.open(all[i].body)
+				all[i].code, all[i].source, all[i].line = e.Code, e.Members[0].Source, e.Members[0].Line
+				for m := range e.Members { // which are in the order of their keys
+					if e.Members[m].Source == all[i].source {
+						all[i].line = min(all[i].line, e.Members[m].Line)
+					}
 				}
 			}
 		}
@@ -532,29 +542,18 @@ func (s *Standing) Counts() Counts {
 	return counts
 }
 
-// inParallel has workers, one for each core, do n things. Each asks for the next until there is none.
-func inParallel(n int, work func(worker int, next func() (int, bool))) {
-	const chunk = 32
+// inParallel has workers, one for each core, do n things. Each asks for the next few until there are none.
+func inParallel(n int, work func(worker int, next func() (from, to int))) {
+	const few = 32
 	var taken atomic.Int64
-	start := func(worker int) {
-		at, end := 0, 0
-		work(worker, func() (int, bool) {
-			if at == end {
-				at = int(taken.Add(chunk)) - chunk
-				end = min(at+chunk, n)
-			}
-			if at >= end {
-				end = at
-				return 0, false
-			}
-			at++
-			return at - 1, true
-		})
+	next := func() (from, to int) {
+		from = min(int(taken.Add(few))-few, n)
+		return from, min(from+few, n)
 	}
 	var wait sync.WaitGroup
-	for worker := 1; worker < min(runtime.GOMAXPROCS(0), (n+chunk-1)/chunk); worker++ {
-		wait.Go(func() { start(worker) })
+	for worker := 1; worker < min(runtime.GOMAXPROCS(0), (n+few-1)/few); worker++ {
+		wait.Go(func() { work(worker, next) })
 	}
-	start(0)
+	work(0, next)
 	wait.Wait()
 }
