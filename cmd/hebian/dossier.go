@@ -129,12 +129,12 @@ func (d dossiers) addFields(x *desk.Dossier, e *entity.Entity, since map[string]
 		if g := e.Golden[f]; g.Member >= 0 {
 			m := &e.Members[g.Member]
 			row.Golden = desk.DossierGolden{
-				Text: withUnit(m, f), Means: d.means(f, g.Value, g.Normal, m.CapitalUnit == entity.InWan), Normal: g.Normal, Agency: m.Source.String(), Key: m.Key, As: updatedOn(m), At: since[f.String()],
+				Text: m.Said(f), Means: d.means(f, g.Value, g.Normal, m.CapitalUnit == entity.InWan), Normal: g.Normal, Agency: m.Source.String(), Key: m.Key, As: updatedOn(m), At: since[f.String()],
 			}
 		}
 		for i := range e.Members {
 			m := &e.Members[i]
-			cell := desk.DossierCell{Text: withUnit(m, f)}
+			cell := desk.DossierCell{Text: m.Said(f)}
 			if cell.Text != "" {
 				cell.Means = d.means(f, m.Value(f), "", false)
 				cell.Note = noteOf(e, f, i)
@@ -179,18 +179,6 @@ func noteOf(e *entity.Entity, f entity.Field, member int) string {
 		}
 	}
 	return ""
-}
-
-// withUnit is what a member says of a field, an amount with its unit.
-func withUnit(m *entity.Record, f entity.Field) string {
-	text := m.Value(f)
-	switch {
-	case f != entity.FieldCapital || text == "":
-		return text
-	case m.CapitalUnit == entity.InWan:
-		return text + " 万元"
-	}
-	return text + " 元"
 }
 
 // means puts a value into words where they say more.

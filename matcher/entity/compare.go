@@ -103,6 +103,18 @@ func (r *Record) Value(f Field) string {
 	panic("no such field")
 }
 
+// Said is what the record says in a field for a person to read: as written, and an amount with its unit, or nobody could compare it.
+func (r *Record) Said(f Field) string {
+	text := r.Value(f)
+	switch {
+	case f != FieldCapital || text == "":
+		return text
+	case r.CapitalUnit == InWan:
+		return text + " 万元"
+	}
+	return text + " 元"
+}
+
 // sameStatus says whether two statuses come down to the same.
 func sameStatus(a, b schemas.RegistrationStatus) bool {
 	if a == b {

@@ -79,16 +79,6 @@ func Fields() []Field {
 	return []Field{FieldName, FieldLegalRep, FieldAddress, FieldCapital, FieldEstablished, FieldStatus, FieldDivision, FieldIndustry}
 }
 
-// FieldOf gives the field of a name.
-func FieldOf(name string) (f Field, ok bool) {
-	for i, n := range fieldNames {
-		if n == name {
-			return Field(i), true
-		}
-	}
-	return 0, false
-}
-
 // String is the field's name in files.
 func (f Field) String() string { return fieldNames[f] }
 

@@ -32,8 +32,8 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for i, f := range entity.Fields() {
-		if got, ok := entity.FieldOf(f.String()); !ok || got != f || int(f) != i {
-			t.Errorf("%s is read as %s %t, at place %d", f, got, ok, i)
+		if int(f) != i {
+			t.Errorf("%s is at place %d", f, i)
 		}
 	}
 	if len(entity.Fields()) != entity.NumFields {
@@ -41,8 +41,5 @@ func TestNames(t *testing.T) {
 	}
 	if s, ok := entity.SourceOf("finance"); ok {
 		t.Errorf("finance is %s", s)
-	}
-	if f, ok := entity.FieldOf("employees"); ok {
-		t.Errorf("employees is %s", f)
 	}
 }

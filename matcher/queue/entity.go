@@ -45,11 +45,23 @@ func OfEntity(e *entity.Entity, f *entity.Finding, asOf schemas.Date) Ruling {
 // entityVersion is that of the rules for legal entities.
 const entityVersion = 1
 
+// codeOf is the code of a case about a finding of a kind.
 func codeOf(k entity.Kind) string {
-	if k == entity.KindLinkReview {
+	switch k {
+	case entity.KindConflict:
+		return CodeConflict
+	case entity.KindBadCode:
+		return CodeBadCode
+	case entity.KindLinkReview:
 		return CodeLinkReview
+	case entity.KindOrphan:
+		return CodeOrphan
+	case entity.KindDuplicateCode:
+		return CodeDuplicateCode
+	case entity.KindCodeClash:
+		return CodeCodeClash
 	}
-	return "ENTITY_" + string(k)
+	panic("a finding about a legal entity of no kind: " + string(k))
 }
 
 func roleOf(k entity.Kind, state string) Role {
@@ -92,23 +104,11 @@ func (g *Grounds) add(e *entity.Entity, f *entity.Finding, member int, role Role
 	s := Side{Agency: m.Source.String(), Key: m.Key, Value: badCode, Role: role, Row: len(g.Evidence)}
 	switch {
 	case f.HasField:
-		s.Value = valueOf(m, f.Field)
+		s.Value = m.Said(f.Field)
 	case badCode == "":
 		s.Value = m.Name
 	}
 	g.Sides, g.Evidence = append(g.Sides, s), append(g.Evidence, state.Ref(m.Ref))
-}
-
-// valueOf is what a registration says, as its agency wrote it; an amount with its unit, or nobody could compare it.
-func valueOf(m *entity.Record, f entity.Field) string {
-	value := m.Value(f)
-	if f != entity.FieldCapital || value == "" {
-		return value
-	}
-	if m.CapitalUnit == entity.InWan {
-		return value + " 万元"
-	}
-	return value + " 元"
 }
 
 // addCandidate puts an entity in that the registration under review may belong to.
