@@ -518,7 +518,7 @@ func (s *Session) partition(topic string, key []byte) int {
 	if n == 1 {
 		return 0
 	}
-	return int(fnv32(key) % uint32(n))
+	return PartitionOf(key, n)
 }
 
 func (in *Intake) claim(m Manifest) bool {
@@ -551,11 +551,12 @@ func (m *Manifest) claims() []claim {
 	return claims
 }
 
-// fnv32 is FNV-1a. The partition of a key is part of a data folder's form, so it hangs on no library.
-func fnv32(key []byte) uint32 {
+// PartitionOf is the partition, of so many, that records of a key belong in: FNV-1a of the key. That is part of a data folder's form, so it
+// hangs on no library.
+func PartitionOf(key []byte, partitions int) int {
 	h := uint32(2166136261)
 	for _, c := range key {
 		h = (h ^ uint32(c)) * 16777619
 	}
-	return h
+	return int(h % uint32(partitions))
 }

@@ -198,7 +198,7 @@ func (r *Relay) recordPage(ctx context.Context, page []*schemas.Correction) erro
 			return err
 		}
 		if !known[record.ID] {
-			records.add(CorrectionTopic, int(fnv32(record.Key)%uint32(r.log.Partitions(CorrectionTopic))), record)
+			records.add(CorrectionTopic, PartitionOf(record.Key, r.log.Partitions(CorrectionTopic)), record)
 		}
 	}
 	r.tail = nil // until the outbox knows: after an error nobody knows how far the two steps came

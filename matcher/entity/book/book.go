@@ -102,10 +102,5 @@ func (b *Book) History(ctx context.Context, id entity.ID) ([]schemas.Golden, err
 
 // partition is where the versions of an entity lie.
 func (b *Book) partition(id string) int {
-	// FNV-1a, as intake puts keys into partitions.
-	hash := uint32(2166136261)
-	for i := range len(id) {
-		hash = (hash ^ uint32(id[i])) * 16777619
-	}
-	return int(hash % uint32(len(b.next)))
+	return hub.PartitionOf([]byte(id), len(b.next))
 }
