@@ -57,6 +57,29 @@ type clerk struct {
 	other   *clerk   // for candidates
 	eyed    []uint32 // entities that were looked at for them
 	text    []byte   // what is hashed
+	fetched []uint32
+	parts   *parts // of the component looked at last
+	around  uint32 // an entity of that
+}
+
+// fetch brings the records of some entities near, side by side: one after the other, judging would mostly wait for memory.
+func (c *clerk) fetch(bodies []uint32) (sum uint64) {
+	c.fetched = c.fetched[:0]
+	for _, b := range bodies {
+		c.fetched = append(c.fetched, c.entities.at(b).first)
+	}
+	for len(c.fetched) > 0 {
+		left := c.fetched[:0]
+		for _, n := range c.fetched {
+			h := c.held.at(n)
+			sum += uint64(c.arena.blocks[h.at.block()].bytes[h.at.byte()+arenaHead+atRest])
+			if h.next != 0 {
+				left = append(left, h.next)
+			}
+		}
+		c.fetched = left
+	}
+	return sum
 }
 
 // open unpacks an entity, not yet judged.
@@ -117,7 +140,7 @@ func (c *clerk) judge(b uint32) *Entity {
 		}
 	}
 	if c.entities.at(b).flags&bodyClash != 0 {
-		e.Clash = c.partsOf(c.component(b)).uscc
+		e.Clash = c.partsAround(b).uscc
 	}
 	c.bench.Judge(e)
 	for i := range e.Findings {
@@ -141,6 +164,18 @@ func (c *clerk) component(first uint32) []uint32 {
 	}
 }
 
+// partsAround gives the parts of the component that an entity was split from. It keeps those of the last one.
+func (c *clerk) partsAround(b uint32) *parts {
+	first := b // by which the component is known
+	for at := c.entities.at(b).sibling; at != b; at = c.entities.at(at).sibling {
+		first = min(first, at)
+	}
+	if c.parts == nil || c.around != first {
+		c.parts, c.around = c.partsOf(c.component(b)), first
+	}
+	return c.parts
+}
+
 // candidates gives the entities that a member, which is under review, may belong to, in the order of their codes.
 func (c *clerk) candidates(b uint32, member int, n uint32) []Candidate {
 	h := c.held.at(n)
@@ -149,8 +184,8 @@ func (c *clerk) candidates(b uint32, member int, n uint32) []Candidate {
 		anchors = c.found(n)
 	}
 	if h.flags&flagApart != 0 {
-		p := c.partsOf(c.component(b))
-		for _, part := range p.open(n) {
+		p := c.partsAround(b)
+		for _, part := range p.open(n, maxCandidates) {
 			anchors = append(anchors, p.members[part]...)
 		}
 	}
@@ -201,22 +236,24 @@ func (c *clerk) candidatesOf(b uint32, self *Record, anchors []uint32) []Candida
 		}
 	}
 	type anchored struct {
-		Candidate
+		body   uint32
+		code   string
 		anchor Record
 	}
 	var all []anchored
 	for of, r := range firsts {
-		c.eyed = append(c.eyed, of)
-		e := c.other.open(of)
-		c.bench.Judge(e)
-		like := c.bench.Alike(self, e.Members)
-		all = append(all, anchored{Candidate{Entity: e.ID, Code: e.Code, Name: e.Golden[FieldName].Value,
-			Source: r.Source, Key: r.Key, For: like.For, Against: like.Against}, r})
+		all = append(all, anchored{of, c.other.open(of).Code, r})
 	}
-	slices.SortFunc(all, func(a, b anchored) int { return cmp.Or(cmp.Compare(a.Code, b.Code), a.anchor.Compare(&b.anchor)) })
+	slices.SortFunc(all, func(a, b anchored) int { return cmp.Or(cmp.Compare(a.code, b.code), a.anchor.Compare(&b.anchor)) })
 	var candidates []Candidate
 	for i := range all[:min(len(all), maxCandidates)] {
-		candidates = append(candidates, all[i].Candidate)
+		of := &all[i]
+		c.eyed = append(c.eyed, of.body)
+		e := c.other.open(of.body)
+		c.bench.Judge(e)
+		like := c.bench.Alike(self, e.Members)
+		candidates = append(candidates, Candidate{Entity: e.ID, Code: e.Code, Name: e.Golden[FieldName].Value,
+			Source: of.anchor.Source, Key: of.anchor.Key, For: like.For, Against: like.Against})
 	}
 	return candidates
 }

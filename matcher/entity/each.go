@@ -33,14 +33,16 @@ func (s *Standing) eachOf(bodies []uint32, fn func(*Entity) error) error {
 	judge := func(n int) {
 		clerks := rounds[n%2]
 		from := bodies[min(n*eachRound, len(bodies)):min((n+1)*eachRound, len(bodies))]
-		inParallel(len(from), func(_ int, next func() (int, bool)) {
-			for i, ok := next(); ok; i, ok = next() {
-				c := &clerks[i]
-				c.Standing = s
-				e := c.judge(from[i])
-				e.Homes = e.Homes[:0]
-				for _, n := range c.numbers {
-					e.Homes = append(e.Homes, s.held.at(n).home)
+		inParallel(len(from), func(_ int, next func() (int, int)) {
+			for first, last := next(); first < last; first, last = next() {
+				for i := first; i < last; i++ {
+					c := &clerks[i]
+					c.Standing = s
+					e := c.judge(from[i])
+					e.Homes = e.Homes[:0]
+					for _, n := range c.numbers {
+						e.Homes = append(e.Homes, s.held.at(n).home)
+					}
 				}
 			}
 		})

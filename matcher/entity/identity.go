@@ -30,12 +30,13 @@ type Identity struct {
 type roll struct {
 	bodies   []uint32         // by ID; 0: no entity has it
 	into     map[ID]ID        // of IDs that no entity has, what they became part of
+	before   map[uint32][]ID  // by record: homes before the last one, where there were some
 	departed map[keyDigest]ID // homes of records that were withdrawn
 	restored *restored        // nil after the first judgement
 }
 
 func newRoll() roll {
-	return roll{bodies: make([]uint32, 1), into: map[ID]ID{}, departed: map[keyDigest]ID{}}
+	return roll{bodies: make([]uint32, 1), into: map[ID]ID{}, before: map[uint32][]ID{}, departed: map[keyDigest]ID{}}
 }
 
 // next is the first ID that was never given.
@@ -58,67 +59,128 @@ func (r *roll) find(id ID) uint32 {
 // identity is what a record brings along.
 type identity struct{ current, home ID }
 
-// identify gives the drafts their IDs. An entity keeps that of its members: where two want the same one, it goes to the one with more
-// members whose home it is, then to the one with more members that bore it last, then to the one with the smallest first member. Who
-// gets none takes one that no entity has and that is home to most of its members: undoing a merge brings the old ID back. New IDs
-// follow the order of the drafts.
+// identify gives the drafts their IDs. An entity keeps one of its members': that with which most of them were ever at home, then that
+// which most of them bore last, then the oldest. Where two want the same one, it goes to the one with more members at home in it, then
+// with more that bore it last, then with the smallest first member; the other takes the next best. Who gets none of those takes one that
+// no entity has and that is home to most of its members: undoing a merge brings the old ID back. New IDs follow the order of the drafts.
 func (g *region) identify(drafts []draft) {
 	if g.were != nil {
 		g.award(drafts, func(i identity) ID { return i.current })
 		g.award(drafts, func(i identity) ID { return i.home })
 	}
+	undone := map[ID]bool{} // entities that another came out of which had merged into them
 	for i := range drafts {
 		d := &drafts[i]
+		if d.born {
+			for _, n := range d.members {
+				undone[g.was(n).current] = true
+			}
+		}
 		if d.id == 0 {
 			d.id, d.born = g.roll.next(), true
 			g.roll.bodies = append(g.roll.bodies, d.body)
 		}
-		for _, n := range d.members {
-			if h := g.held.at(n); h.home == 0 {
-				h.home = cmp.Or(g.was(n).home, d.id) // it may have had one in an earlier run, or before it was withdrawn
-			}
+	}
+	for i := range drafts {
+		g.settleIn(&drafts[i], undone)
+	}
+}
+
+// settleIn says where the members of an entity are at home from now on: where they are placed first. When entities merge, it is where
+// each was just before, so that undoing that tells them apart again; then they are at home where they were before. That last is
+// remembered for as long as the process runs.
+func (g *region) settleIn(d *draft, undone map[ID]bool) {
+	absorbed := func(n uint32) bool { was := g.was(n).current; return was != 0 && g.roll.bodies[was] == 0 }
+	merged := slices.ContainsFunc(d.members, absorbed)
+	for _, n := range d.members {
+		h, was := g.held.at(n), g.was(n)
+		if h.home == 0 {
+			h.home = was.home // it may have had one in an earlier run, or before it was withdrawn
+		}
+		switch before := g.roll.before[n]; {
+		case h.home == 0:
+			h.home = d.id
+		case merged && (was.current == d.id || absorbed(n)):
+			before = append(before, h.home)
+			g.roll.before[n], h.home = before[max(0, len(before)-maxBefore):], was.current
+		case len(before) > 0 && d.id == h.home && undone[was.current]:
+			h.home = before[len(before)-1]
+			g.roll.before[n] = before[:len(before)-1]
 		}
 	}
 }
+
+// maxBefore is how many homes are remembered besides the last: so many merges of one entity can be undone, the last first.
+const maxBefore = 8
 
 // claim is what an entity without ID has to do with an ID.
 type claim struct {
-	draft          int
-	id             ID
-	homes, bearers int // members whose home it is, and who bore it last
+	draft, next int // next: the claim of the same entity that is not as good; -1: there is none
+	id          ID
+	ever        int // members that were ever at home there
+	homes       int // whose home it is
+	bearers     int // who bore it last
 }
 
-// award gives IDs that no entity has to drafts without one: of the IDs that their members name, the one with the best claim.
+// award gives IDs that no entity has to drafts without one. Drafts ask for the best of the IDs that their members name; an ID goes to
+// whom it fits best, and who is sent away asks for the next one. Whatever their order, that ends the same way.
 func (g *region) award(drafts []draft, named func(identity) ID) {
 	var claims []claim
+	best := make([]int, 0, len(drafts)) // of drafts without ID
 	for i := range drafts {
-		if drafts[i].id != 0 {
-			continue
-		}
-		first := len(claims)
-		for _, n := range drafts[i].members {
-			id := named(g.was(n))
-			if id != 0 && g.roll.bodies[id] == 0 && !slices.ContainsFunc(claims[first:], func(c claim) bool { return c.id == id }) {
-				claims = append(claims, claim{draft: i, id: id})
+		if drafts[i].id == 0 {
+			if first := g.claims(&claims, drafts[i].members, i, named); first >= 0 {
+				best = append(best, first)
 			}
 		}
-		for c := range claims[first:] {
-			g.weigh(&claims[first+c], drafts[i].members)
+	}
+	holds := make(map[ID]int, len(best)) // the best claim so far
+	for _, asks := range best {
+		for asks >= 0 {
+			c := &claims[asks]
+			holder, held := holds[c.id]
+			if !held {
+				holds[c.id] = asks
+				break
+			}
+			if g.fitsBetter(drafts, c, &claims[holder]) {
+				holds[c.id], asks = asks, holder
+			}
+			asks = claims[asks].next
 		}
 	}
-	slices.SortFunc(claims, func(a, b claim) int {
-		if order := cmp.Or(-cmp.Compare(a.homes, b.homes), -cmp.Compare(a.bearers, b.bearers), cmp.Compare(a.id, b.id)); order != 0 {
-			return order
+	for id, c := range holds {
+		d := &drafts[claims[c].draft]
+		d.id, g.roll.bodies[id] = id, d.body
+		d.born = !g.released[id]
+		delete(g.roll.into, id)
+	}
+}
+
+// claims adds the claims of an entity, and gives the best of them; -1 if there is none.
+func (g *region) claims(all *[]claim, members []uint32, draft int, named func(identity) ID) int {
+	first := len(*all)
+	for _, n := range members {
+		id := named(g.was(n))
+		if id != 0 && g.roll.bodies[id] == 0 && !slices.ContainsFunc((*all)[first:], func(c claim) bool { return c.id == id }) {
+			*all = append(*all, claim{draft: draft, id: id})
 		}
-		return g.compareFirst(drafts, a, b) // which is dear
+	}
+	mine := (*all)[first:]
+	if len(mine) == 0 {
+		return -1
+	}
+	for i := range mine {
+		g.weigh(&mine[i], members)
+	}
+	slices.SortFunc(mine, func(a, b claim) int {
+		return cmp.Or(-cmp.Compare(a.ever, b.ever), -cmp.Compare(a.bearers, b.bearers), cmp.Compare(a.id, b.id))
 	})
-	for _, c := range claims {
-		if d := &drafts[c.draft]; d.id == 0 && g.roll.bodies[c.id] == 0 {
-			d.id, g.roll.bodies[c.id] = c.id, d.body
-			d.born = !g.released[c.id]
-			delete(g.roll.into, c.id)
-		}
+	for i := range mine {
+		mine[i].next = first + i + 1
 	}
+	mine[len(mine)-1].next = -1
+	return first
 }
 
 func (g *region) weigh(c *claim, members []uint32) {
@@ -127,19 +189,22 @@ func (g *region) weigh(c *claim, members []uint32) {
 		if were.home == c.id {
 			c.homes++
 		}
+		if were.home == c.id || slices.Contains(g.roll.before[n], c.id) {
+			c.ever++
+		}
 		if were.current == c.id {
 			c.bearers++
 		}
 	}
 }
 
-// compareFirst compares the first members of two drafts.
-func (g *region) compareFirst(drafts []draft, a, b claim) int {
-	if a.draft == b.draft {
-		return 0
+// fitsBetter says whether an ID goes to one entity rather than another.
+func (g *region) fitsBetter(drafts []draft, a, b *claim) bool {
+	if order := cmp.Or(-cmp.Compare(a.homes, b.homes), -cmp.Compare(a.bearers, b.bearers)); order != 0 {
+		return order < 0
 	}
 	firstA, firstB := g.firstOf(drafts[a.draft].members), g.firstOf(drafts[b.draft].members)
-	return firstA.Compare(&firstB)
+	return firstA.Compare(&firstB) < 0
 }
 
 func (g *region) firstOf(members []uint32) Record {
@@ -165,7 +230,7 @@ func (g *region) recall() {
 		id := g.entities.at(b).id
 		g.released[id], g.roll.bodies[id] = true, 0
 	}
-	gone := map[RecordKey][]identity{}
+	gone := map[RecordKey][]uint32{}
 	var fresh []int
 	for i, n := range g.records {
 		h := g.held.at(n)
@@ -176,7 +241,7 @@ func (g *region) recall() {
 		g.were[i] = identity{g.entities.at(h.entity).id, h.home}
 		if h.flags&flagGone != 0 {
 			key := g.key(n)
-			gone[key] = append(gone[key], g.were[i])
+			gone[key] = append(gone[key], n)
 		}
 	}
 	if g.roll.restored != nil {
@@ -189,7 +254,12 @@ func (g *region) recall() {
 		}
 		key := g.key(g.records[i])
 		if those := gone[key]; len(those) > 0 {
-			g.were[i], gone[key] = those[0], those[1:]
+			old := those[0]
+			gone[key] = those[1:]
+			g.were[i] = g.was(old)
+			if before := g.roll.before[old]; before != nil {
+				g.roll.before[g.records[i]] = before
+			}
 		} else if home, known := g.roll.departed[digestOf(key)]; known {
 			g.were[i].home = home
 			delete(g.roll.departed, digestOf(key))
@@ -197,7 +267,7 @@ func (g *region) recall() {
 	}
 	for key, those := range gone {
 		if len(those) > 0 {
-			g.roll.departed[digestOf(key)] = those[0].home
+			g.roll.departed[digestOf(key)] = g.was(those[0]).home
 		}
 	}
 }

@@ -112,6 +112,9 @@ func (x *index) remove(first uint32, n int) {
 			x.table.remove(spread(l.key), p.list)
 			*l = list{count: x.freeList}
 			x.freeList = p.list
+			if int(p.list/64) < len(x.seen) {
+				x.seen[p.list/64] &^= 1 << (p.list % 64) // whoever gets the place is new
+			}
 			continue
 		}
 		x.postings.at(p.prev).next, x.postings.at(p.next).prev = p.next, p.prev
@@ -131,9 +134,6 @@ func (x *index) count(list uint32) int { return int(x.lists.at(list).count) }
 
 // key is that of a list.
 func (x *index) key(list uint32) uint64 { return x.lists.at(list).key }
-
-// first is a record of a list.
-func (x *index) first(list uint32) uint32 { return x.postings.at(x.lists.at(list).head).record }
 
 // each calls fn for the records of a list until it returns false. A list that is nobody's any more has none.
 func (x *index) each(list uint32, fn func(record uint32) bool) {

@@ -13,6 +13,7 @@ type linker struct {
 	*store
 	bench Bench
 	most  int // records that may share a code
+	long  int // longList
 	seed  maphash.Seed
 
 	codes   index
@@ -30,7 +31,7 @@ type verdict struct {
 }
 
 func newLinker(s *store, b Bench, most int) linker {
-	return linker{store: s, bench: b, most: most, seed: maphash.MakeSeed(), crowded: map[uint32]bool{}, decided: map[RecordKey][]uint32{}}
+	return linker{store: s, bench: b, most: most, long: longList, seed: maphash.MakeSeed(), crowded: map[uint32]bool{}, decided: map[RecordKey][]uint32{}}
 }
 
 // keyRoom is room for the keys of a record.
@@ -266,34 +267,66 @@ func (k *seeker) seek(n uint32) (link uint32, torn bool) {
 	return link, false
 }
 
-// near calls fn for the records that may fit one by rule 4, as far as hashes tell, some of them twice, until it returns false. Of two
-// ways to find them it takes the shorter: by name, or by representative and address.
+// near calls fn for the records that may fit one by rule 4, as far as hashes tell, some of them twice, until it returns false.
 func (l *linker) near(n uint32, fn func(m uint32) bool) {
-	h := l.held.at(n)
-	if h.rep == 0 && h.address == 0 {
-		return
-	}
-	more, others := true, 0
-	for at := h.traits + uint32(h.nNames); at < h.traits+uint32(h.nTraits); at++ {
-		others += l.traits.count(l.traits.listOf(at))
-	}
-	byNames := 0
-	for at := h.traits; at < h.traits+uint32(h.nNames); at++ {
-		byNames += l.traits.count(l.traits.listOf(at))
-	}
-	first, last := h.traits, h.traits+uint32(h.nNames)
-	if others < byNames {
-		first, last = last, h.traits+uint32(h.nTraits)
-	}
-	for at := first; at < last && more; at++ {
-		l.traits.each(l.traits.listOf(at), func(m uint32) bool {
-			if o := l.held.at(m); m != n && (o.rep == h.rep && h.rep != 0 || o.address == h.address && h.address != 0) {
+	h, more := l.held.at(n), true
+	for first, last := l.wayNear(h); first < last && more; first++ {
+		l.traits.each(l.traits.listOf(first), func(m uint32) bool {
+			if m != n && l.mayFit(h, l.held.at(m)) {
 				more = fn(m)
 			}
 			return more
 		})
 	}
 }
+
+// wayNear gives the shorter of two ways to find what may fit a record: the postings of its names, or those of representative and address.
+func (l *linker) wayNear(h *held) (first, last uint32) {
+	if h.rep == 0 && h.address == 0 {
+		return 0, 0
+	}
+	names, end := h.traits+uint32(h.nNames), h.traits+uint32(h.nTraits)
+	length := 0
+	for at := h.traits; at < end; at++ {
+		if count := l.traits.count(l.traits.listOf(at)); at < names {
+			length += count
+		} else {
+			length -= count
+		}
+	}
+	if length > 0 {
+		return names, end
+	}
+	return h.traits, names
+}
+
+func (l *linker) mayFit(a, b *held) bool {
+	return a.rep == b.rep && a.rep != 0 || a.address == b.address && a.address != 0
+}
+
+// nearOnce is near for many records: it goes through long lists but once before unmark, and then calls fn for all that stand in there.
+// again says whether it left one out.
+func (l *linker) nearOnce(n uint32, fn func(m uint32)) (again bool) {
+	h := l.held.at(n)
+	for first, last := l.wayNear(h); first < last; first++ {
+		list := l.traits.listOf(first)
+		long := l.traits.count(list) > l.long
+		if long && !l.traits.mark(list) {
+			again = true
+			continue
+		}
+		l.traits.each(list, func(m uint32) bool {
+			if m != n && (long || l.mayFit(h, l.held.at(m))) {
+				fn(m)
+			}
+			return true
+		})
+	}
+	return again
+}
+
+// longList is how long a list is that isn't gone through for each of its records.
+const longList = 256
 
 // isOther says whether a record fits the one sought for, and is of another component than the one found already.
 func (k *seeker) isOther(m, found uint32) bool {

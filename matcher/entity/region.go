@@ -55,9 +55,11 @@ func (g *region) settle(gone []uint32, change *Change) {
 		g.places[n] = 0
 	}
 	for _, n := range gone {
+		delete(g.roll.before, n)
 		g.drop(n)
 	}
 	g.codes.unmark()
+	g.traits.unmark()
 	g.number += len(drafts) - len(g.bodies)
 	g.judgeBodies(bodies, change)
 }
@@ -191,7 +193,7 @@ func (g *region) companions() {
 	if !g.whole {
 		for _, n := range g.records[:g.core] {
 			if g.held.at(n).flags&flagGone == 0 {
-				g.near(n, g.seekFor)
+				g.nearOnce(n, g.seekFor)
 			}
 		}
 		for _, n := range g.bereft {
@@ -199,10 +201,12 @@ func (g *region) companions() {
 		}
 	}
 	links, torn := make([]uint32, len(g.lone)), make([]bool, len(g.lone))
-	inParallel(len(g.lone), func(_ int, next func() (int, bool)) {
+	inParallel(len(g.lone), func(_ int, next func() (int, int)) {
 		k := seeker{linker: &g.linker}
-		for i, ok := next(); ok; i, ok = next() {
-			links[i], torn[i] = k.seek(g.lone[i])
+		for from, to := next(); from < to; from, to = next() {
+			for i := from; i < to; i++ {
+				links[i], torn[i] = k.seek(g.lone[i])
+			}
 		}
 	})
 	for i, n := range g.lone {
@@ -220,12 +224,11 @@ func (g *region) companions() {
 }
 
 // seekFor adds a record outside to those to seek for, if it is alone.
-func (g *region) seekFor(n uint32) bool {
+func (g *region) seekFor(n uint32) {
 	if h := g.held.at(n); g.where(n) < 0 && h.flags&(flagAlone|flagSought|flagGone) == flagAlone {
 		h.flags |= flagSought
 		g.lone = append(g.lone, n)
 	}
-	return true
 }
 
 // group puts records together by component, rule 4 and officers. It gives the groups by their first records, each in the order of
@@ -333,15 +336,14 @@ func (g *region) found(drafts []draft, before map[ID]hearing) []uint32 {
 	return bodies
 }
 
-// neighbours gives the entities outside with a record under review that has records of the region among its candidates.
+// neighbours gives the entities outside with a record under review that may have records of the region among its candidates.
 func (g *region) neighbours() []uint32 {
 	var bodies []uint32
 	for _, n := range g.records[g.core:] {
-		g.near(n, func(m uint32) bool {
-			if h := g.held.at(m); g.where(m) < 0 && h.flags&flagTorn != 0 && !slices.Contains(bodies, h.entity) {
+		g.nearOnce(n, func(m uint32) {
+			if h := g.held.at(m); g.where(m) < 0 && h.flags&flagTorn != 0 {
 				bodies = append(bodies, h.entity)
 			}
-			return true
 		})
 	}
 	return bodies
@@ -426,12 +428,11 @@ func (g *region) rewrite(all []rewrite) {
 
 // bereave notes the lone records that may fit one, which is about to have other traits or has got them, and says whether there are any.
 func (g *region) bereave(n uint32) (any bool) {
-	g.near(n, func(m uint32) bool {
+	again := g.nearOnce(n, func(m uint32) {
 		if g.held.at(m).flags&(flagAlone|flagGone) == flagAlone {
 			g.bereft = append(g.bereft, m)
 			any = true
 		}
-		return true
 	})
-	return any
+	return any || again
 }

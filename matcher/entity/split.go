@@ -13,7 +13,7 @@ type draft struct {
 	more    bool // the next draft is of the same component
 	body    uint32
 	id      ID
-	born    bool // no entity had the ID before
+	born    bool // no entity had the ID just before
 }
 
 // drafts makes entities of groups: one of each, where the group has not several USCCs.
@@ -61,7 +61,7 @@ func (g *region) split(members []uint32) []draft {
 			continue
 		}
 		drafts = append(drafts, draft{members: []uint32{n}, apart: true, more: true})
-		if len(p.open(n)) > 0 {
+		if len(p.open(n, 1)) > 0 {
 			h.flags |= flagApart
 		}
 	}
@@ -75,15 +75,15 @@ type parts struct {
 	members [][]uint32 // of each
 	rest    []uint32
 	partOf  map[uint32]int      // by record
-	byCode  map[uint32][]int    // parts by list of codes
-	byTrait map[uint32][]uint32 // records by list of representatives and addresses
+	byCode  map[uint32][]uint32 // records by list of codes, in the order of their parts
+	byTrait map[uint32][]uint32 // the same by list of representatives and addresses
 	self    Record
 	other   Record
 }
 
 // partsOf finds the parts of a component.
 func (l *linker) partsOf(members []uint32) *parts {
-	p := &parts{linker: l, partOf: map[uint32]int{}, byCode: map[uint32][]int{}, byTrait: map[uint32][]uint32{}}
+	p := &parts{linker: l, partOf: map[uint32]int{}, byCode: map[uint32][]uint32{}, byTrait: map[uint32][]uint32{}}
 	byUSCC := map[string][]uint32{}
 	for _, n := range members {
 		if l.held.at(n).head == 0 {
@@ -109,7 +109,7 @@ func (p *parts) note(n uint32, part int) {
 	h := p.held.at(n)
 	p.eachCode(h, func(list uint32) {
 		if p.links(list) {
-			p.byCode[list] = with(p.byCode[list], part)
+			p.byCode[list] = append(p.byCode[list], n)
 		}
 	})
 	p.eachTrait(h, func(list uint32) { p.byTrait[list] = append(p.byTrait[list], n) })
@@ -136,42 +136,46 @@ const (
 // home gives the part that a record without USCC goes to: that of the first rule that fits exactly one; -1 if there is none.
 func (p *parts) home(n uint32) int {
 	for r := range numRules {
-		if fit := p.fit(n, r); len(fit) == 1 {
+		if fit := p.fit(n, r, 2); len(fit) == 1 {
 			return fit[0]
 		}
 	}
 	return -1
 }
 
-// fit gives the parts that a record fits by a rule, in order.
-func (p *parts) fit(n uint32, r rule) []int {
-	var fit []int
-	h := p.held.at(n)
-	switch r {
+// fit gives the parts that a record fits by a rule, in order, and no more than so many.
+func (p *parts) fit(n uint32, r rule, most int) (fit []int) {
+	barred := p.saidOf(n, false)
+	note := func(records []uint32, fits func(m uint32) bool) {
+		last := -1
+		for i, left := 0, most; i < len(records) && left > 0; i++ {
+			if part := p.partOf[records[i]]; part != last && !slices.Contains(barred, part) && fits(records[i]) {
+				last, fit = part, append(fit, part)
+				left--
+			}
+		}
+	}
+	switch h := p.held.at(n); r {
 	case byOfficers:
-		fit = p.saidOf(n, true)
+		fit = slices.DeleteFunc(p.saidOf(n, true), func(part int) bool { return slices.Contains(barred, part) })
 	case byOrgCode, byNumber:
 		p.eachCode(h, func(list uint32) {
 			if (p.codes.key(list)&isNumber != 0) == (r == byNumber) {
-				for _, part := range p.byCode[list] {
-					fit = with(fit, part)
-				}
+				note(p.byCode[list], func(uint32) bool { return true })
 			}
 		})
 	case byNames:
 		p.load(n, &p.self)
 		p.eachTrait(h, func(list uint32) {
-			for _, m := range p.byTrait[list] {
-				if part := p.partOf[m]; !slices.Contains(fit, part) {
-					if p.load(m, &p.other); p.fits(&p.self, &p.other) {
-						fit = with(fit, part)
-					}
-				}
-			}
+			note(p.byTrait[list], func(m uint32) bool {
+				p.load(m, &p.other)
+				return p.fits(&p.self, &p.other)
+			})
 		})
 	}
-	barred := p.saidOf(n, false)
-	return slices.DeleteFunc(fit, func(part int) bool { return slices.Contains(barred, part) })
+	slices.Sort(fit)
+	fit = slices.Compact(fit)
+	return fit[:min(len(fit), most)]
 }
 
 // saidOf gives the parts with a record that officers said is of the same entity as one, or of another.
@@ -190,19 +194,18 @@ func (p *parts) saidOf(n uint32, same bool) []int {
 	return said
 }
 
-// open gives the parts that a record may still be looked at for: those that it fits, else all but what officers barred.
-func (p *parts) open(n uint32) []int {
-	var open []int
+// open gives the parts that a record may still be looked at for: those that it fits, else all but what officers barred; the first of
+// them, and no more than so many.
+func (p *parts) open(n uint32, most int) (open []int) {
 	for r := range numRules {
-		for _, part := range p.fit(n, r) {
-			open = with(open, part)
-		}
+		open = append(open, p.fit(n, r, most)...)
 	}
-	if len(open) > 0 {
-		return open
+	slices.Sort(open)
+	if open = slices.Compact(open); len(open) > 0 {
+		return open[:min(len(open), most)]
 	}
 	barred := p.saidOf(n, false)
-	for part := range p.members {
+	for part := 0; part < len(p.members) && len(open) < most; part++ {
 		if !slices.Contains(barred, part) {
 			open = append(open, part)
 		}

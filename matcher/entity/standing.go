@@ -48,7 +48,7 @@ type Counts struct {
 
 // Standing is the legal entities that the log tells of: all registrations, linked and judged. It follows deliveries, and after each of
 // them says what one fold of all rows that are left would say, whatever the way there (Promise 5). Only the entities that a delivery
-// is about are linked and judged again.
+// is about are linked and judged again. A registration takes some 415 bytes.
 //
 // Fold, Judge and Decide are for one goroutine at a time; all others may be used by any number beside it.
 type Standing struct {
@@ -84,7 +84,7 @@ func NewStanding(o Options) *Standing {
 		o.MaxSharers = DefaultMaxSharers
 	}
 	return &Standing{
-		once: o.Once,
+		once:         o.Once,
 		linker:       newLinker(newStore(), Bench{Authority: o.Authority, Calendar: o.Calendar}, o.MaxSharers),
 		divisionForm: newWalker(topicDivision), divisions: map[schemas.ID]*divisionRow{}, strangers: map[string]int{}, owed: map[schemas.ID]int{},
 		roll: newRoll(),

@@ -122,6 +122,41 @@ func BenchmarkUpdates(b *testing.B) {
 	})
 }
 
+// BenchmarkHostile changes one row among so many that have something in common.
+func BenchmarkHostile(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		rows int
+		row  func(i int) entity.Record
+	}{
+		{"a placeholder", 20_000, func(i int) entity.Record { return entity.Record{Name: fmt.Sprint("局", i), OrgCode: "000000000"} }},
+		{"a name and a representative", 20_000, func(i int) entity.Record { return entity.Record{Name: "局"} }},
+		{"a code, in thousands", 20_000, func(i int) entity.Record { return entity.Record{Name: "局", OrgCode: orgOf(uint64(i / 999))} }},
+		{"USCCs in one component", 3_000, func(i int) entity.Record {
+			if i%3 == 0 {
+				return entity.Record{Name: "局", USCC: usccOf("91139721", orgOf(uint64(i)))}
+			}
+			return entity.Record{Name: "局", OrgCode: orgOf(uint64(i - i%3)), TaxNo: "139721" + orgOf(uint64(i-i%3+3))}
+		}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			j, s := newJournal(b), entity.NewStanding(entity.Options{})
+			var rows []change
+			for i := range c.rows {
+				r := c.row(i)
+				r.Source, r.Key, r.LegalRep, r.Division = entity.Quality, fmt.Sprint(i), "张三", "139721"
+				rows = append(rows, change{row: j.add(r)})
+			}
+			foldInto(b, s, j, rows...)
+			judgeAsOf(b, s, asOf)
+			for b.Loop() {
+				foldInto(b, s, j, change{rows[5].row, true})
+				foldInto(b, s, j, change{rows[5].row, false})
+			}
+		})
+	}
+}
+
 func fold(b *testing.B, s *entity.Standing, batches ...*hub.Batch) {
 	b.Helper()
 	if _, err := s.Fold(context.Background(), func(fn func(string, *hub.Batch) error) error {

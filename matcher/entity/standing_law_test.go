@@ -1,10 +1,8 @@
 package entity_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -41,12 +39,20 @@ type way struct {
 	links    []entity.Link
 	open     map[entity.CaseFinding]string // as changes say, with what they stand on
 	golden   map[entity.ID]string
+	into     map[entity.ID]entity.ID // of retired entities, what each became part of
+	next     entity.ID
 }
 
 func newWay(t *testing.T, rt *rapid.T) *way {
-	w := &way{t: t, rt: rt, journal: newJournal(t), mood: rapid.SampledFrom(moods).Draw(rt, "mood"), most: rapid.SampledFrom([]int{1000, 3, 2}).Draw(rt, "most"), day: asOf,
-		open: map[entity.CaseFinding]string{}, golden: map[entity.ID]string{}}
+	w := &way{
+		t: t, rt: rt, journal: newJournal(t), day: asOf,
+		mood: rapid.SampledFrom(moods).Draw(rt, "mood"), most: rapid.SampledFrom([]int{1000, 3, 2}).Draw(rt, "most"),
+		open: map[entity.CaseFinding]string{}, golden: map[entity.ID]string{}, into: map[entity.ID]entity.ID{}, next: 1,
+	}
 	w.standing = entity.NewStanding(entity.Options{MaxSharers: w.most})
+	if rapid.Bool().Draw(rt, "small") {
+		w.standing.Small()
+	}
 	for _, d := range divisionRows() {
 		w.fold([]change{{row: w.journal.addDivision(d)}})
 	}
@@ -74,13 +80,16 @@ func (w *way) step() {
 }
 
 func (w *way) fold(changes []change) {
-	w.rt.Log("fold", changes)
 	for len(changes) > 0 {
 		n := rapid.IntRange(1, len(changes)).Draw(w.rt, "delivery")
-		c, err := w.standing.Fold(context.Background(), w.journal.deliver(changes[:n]...))
-		w.follow(c, err)
+		w.foldAll(changes[:n])
 		changes = changes[n:]
 	}
+}
+
+func (w *way) foldAll(changes []change) {
+	w.rt.Log("fold", changes)
+	w.follow(w.standing.Fold(context.Background(), w.journal.deliver(changes...)))
 }
 
 func (w *way) judge(day schemas.Date) {
@@ -90,18 +99,26 @@ func (w *way) judge(day schemas.Date) {
 
 // decide draws decisions of officers about few rows.
 func (w *way) decide() {
-	key := rapid.Custom(func(t *rapid.T) entity.RecordKey {
-		if len(w.journal.rows) == 0 || rapid.IntRange(0, 9).Draw(t, "nobody") == 0 {
-			return entity.RecordKey{Source: entity.Tax, Key: "nobody's"}
-		}
-		r := rapid.SampledFrom(w.journal.rows).Draw(t, "row")
-		return entity.RecordKey{Source: r.Source, Key: r.Key}
-	})
-	w.links = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) entity.Link {
-		return entity.Link{A: key.Draw(t, "a"), B: key.Draw(t, "b"), Same: rapid.Bool().Draw(t, "same")}
-	}), 0, 4).Draw(w.rt, "links")
-	w.rt.Log("decide", w.links)
-	w.follow(w.standing.Decide(context.Background(), w.links))
+	var links []entity.Link
+	for range rapid.IntRange(0, 4).Draw(w.rt, "links") {
+		links = append(links, entity.Link{A: w.key(), B: w.key(), Same: rapid.Bool().Draw(w.rt, "same")})
+	}
+	w.link(links)
+}
+
+// key draws the key of some row.
+func (w *way) key() entity.RecordKey {
+	if rapid.IntRange(0, 9).Draw(w.rt, "nobody") == 0 {
+		return entity.RecordKey{Source: entity.Tax, Key: "nobody's"}
+	}
+	r := rapid.SampledFrom(w.journal.rows).Draw(w.rt, "row")
+	return entity.RecordKey{Source: r.Source, Key: r.Key}
+}
+
+func (w *way) link(links []entity.Link) {
+	w.rt.Log("decide", links)
+	w.links = links
+	w.follow(w.standing.Decide(context.Background(), links))
 }
 
 // changes draws rows that come, go, or are written anew under their key, some of them in an odd order.
@@ -227,6 +244,20 @@ func (w *way) follow(c entity.Change, err error) {
 	slices.SortFunc(want.Closed, entity.CaseFinding.Compare)
 	slices.Sort(want.Golden)
 	slices.Sort(want.Retired)
+	for _, id := range c.Retired {
+		w.into[id] = 0
+	}
+	for _, id := range c.Golden {
+		delete(w.into, id)
+		w.next = max(w.next, id+1)
+	}
+	for _, l := range c.Lineage {
+		for _, id := range l.From {
+			if l.Kind == entity.Merged {
+				w.into[id] = l.Into[0]
+			}
+		}
+	}
 	c.Lineage, c.Rows = nil, nil
 	if diff := gocmp.Diff(want, c); diff != "" {
 		w.rt.Fatalf("a change says otherwise: -what changed +change\n%s", diff)
@@ -331,274 +362,6 @@ func each(t testing.TB, s *entity.Standing, fn func(*entity.Entity)) {
 	}
 }
 
-// group is an entity as linking alone sees it. Lines name rows.
-type group struct {
-	Code   string
-	Lines  []int64
-	Review []int64
-	Clash  []string
-}
-
-func grouping(all []description) (groups []group) {
-	for _, d := range all {
-		g := group{Code: d.Code, Clash: d.Clash}
-		for _, m := range d.Members {
-			g.Lines = append(g.Lines, m.Line)
-		}
-		for _, i := range d.Review {
-			g.Review = append(g.Review, d.Members[i].Line)
-		}
-		slices.Sort(g.Lines)
-		slices.Sort(g.Review)
-		groups = append(groups, g)
-	}
-	return inOrder(groups)
-}
-
-func inOrder(groups []group) []group {
-	slices.SortFunc(groups, func(a, b group) int { return cmp.Or(cmp.Compare(a.Code, b.Code), slices.Compare(a.Lines, b.Lines)) })
-	return groups
-}
-
-// linking is linking as it is written down, row against row.
-type linking struct {
-	rows      []entity.Record
-	codes     []entity.Codes
-	sharers   map[string]int // by code
-	most      int
-	links     []entity.Link
-	divisions *entity.Divisions
-	day       schemas.Date
-}
-
-func reference(w *way) []group {
-	r := linking{sharers: map[string]int{}, most: w.most, links: w.links, day: w.day}
-	var divisions []schemas.Division
-	for _, n := range w.journal.left() {
-		if d, ok := w.journal.divisions[n]; ok {
-			divisions = append(divisions, d)
-			continue
-		}
-		row := w.journal.rows[n]
-		c := row.Codes()
-		r.rows, r.codes = append(r.rows, row), append(r.codes, c)
-		for _, code := range []string{c.Org, c.Org2, "reg" + c.Reg} {
-			r.sharers[code]++
-		}
-	}
-	r.divisions = entity.NewDivisions(divisions)
-	return r.groups()
-}
-
-func (r *linking) groups() []group {
-	three := r.join(upTo(len(r.rows)), nil, func(i, j int) bool {
-		return r.sameOrg(i, j) || r.sameReg(i, j) // an equal USCC is an equal organisation code
-	})
-	links, review := map[[2]int]bool{}, map[int]bool{}
-	for i := range r.rows {
-		var found []int
-		for j := range r.rows {
-			if three[j] != three[i] && !slices.ContainsFunc(found, func(f int) bool { return three[f] == three[j] }) && r.fits(i, j) && !r.barred(i, three, three[j]) {
-				found = append(found, j)
-			}
-		}
-		if alone := count(three, three[i]) == 1; alone && len(found) == 1 {
-			links[[2]int{i, found[0]}] = true
-		} else if alone && len(found) > 1 && !r.settled(i) {
-			review[i] = true
-		}
-	}
-	all := r.join(upTo(len(r.rows)), three, func(i, j int) bool {
-		return links[[2]int{i, j}] || links[[2]int{j, i}] || r.said(i, j, true)
-	})
-	var groups []group
-	for c := range r.rows {
-		var members []int
-		for i := range r.rows {
-			if all[i] == c {
-				members = append(members, i)
-			}
-		}
-		if len(members) > 0 {
-			groups = append(groups, r.split(members, review)...)
-		}
-	}
-	return inOrder(groups)
-}
-
-// split makes entities of a component.
-func (r *linking) split(members []int, review map[int]bool) []group {
-	parts := map[string][]int{}
-	for _, i := range members {
-		if uscc := r.codes[i].USCC; uscc != "" {
-			parts[uscc] = append(parts[uscc], i)
-		}
-	}
-	if len(parts) < 2 {
-		return []group{r.group("", members, review)}
-	}
-	codes := slices.Sorted(maps.Keys(parts))
-	placed := maps.Clone(parts)
-	var groups []group
-	for _, i := range members {
-		if r.codes[i].USCC != "" {
-			continue
-		}
-		home := ""
-		for _, rule := range []func(i, j int) bool{func(i, j int) bool { return r.said(i, j, true) }, r.sameOrg, r.sameReg, r.fits} {
-			var fit []string
-			for _, code := range codes {
-				if r.any(i, parts[code], rule) && !r.any(i, parts[code], func(i, j int) bool { return r.said(i, j, false) }) {
-					fit = append(fit, code)
-				}
-			}
-			if len(fit) == 1 {
-				home = fit[0]
-				break
-			}
-		}
-		if home != "" {
-			placed[home] = append(slices.Clone(placed[home]), i)
-			continue
-		}
-		for _, code := range codes {
-			if !r.any(i, parts[code], func(i, j int) bool { return r.said(i, j, false) }) {
-				review[i] = true
-			}
-		}
-		groups = append(groups, r.group(r.rows[i].SourceKey(), []int{i}, review))
-	}
-	for n, code := range codes {
-		g := r.group("", placed[code], review)
-		if n == 0 {
-			g.Clash = codes
-		}
-		groups = append(groups, g)
-	}
-	return groups
-}
-
-func (r *linking) group(code string, members []int, review map[int]bool) group {
-	g := group{Code: code}
-	var rows []entity.Record
-	for _, i := range members {
-		rows = append(rows, r.rows[i])
-		g.Lines = append(g.Lines, r.rows[i].Line)
-		c := r.codes[i]
-		if review[i] || r.crowded(c.Org) || r.crowded(c.Org2) || r.crowded("reg"+c.Reg) {
-			g.Review = append(g.Review, r.rows[i].Line)
-		}
-	}
-	if code == "" {
-		g.Code = entity.CodeOf(rows)
-	}
-	slices.Sort(g.Lines)
-	slices.Sort(g.Review)
-	return g
-}
-
-func (r *linking) crowded(code string) bool {
-	return code != "" && code != "reg" && r.sharers[code] > r.most
-}
-
-func (r *linking) sameOrg(i, j int) bool {
-	for _, a := range []string{r.codes[i].Org, r.codes[i].Org2} {
-		for _, b := range []string{r.codes[j].Org, r.codes[j].Org2} {
-			if a != "" && a == b && !r.crowded(a) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (r *linking) sameReg(i, j int) bool {
-	code := r.codes[i].Reg
-	return code != "" && code == r.codes[j].Reg && !r.crowded("reg"+code)
-}
-
-func (r *linking) fits(i, j int) bool {
-	a, b := &r.rows[i], &r.rows[j]
-	if a.Division == "" || a.Division != b.Division {
-		return false
-	}
-	names := func(r *entity.Record) []string {
-		if r.SecondName == "" {
-			return []string{entity.TextKey(r.Name)}
-		}
-		return []string{entity.TextKey(r.Name), entity.TextKey(r.SecondName)}
-	}
-	if !slices.ContainsFunc(names(a), func(name string) bool { return slices.Contains(names(b), name) }) {
-		return false
-	}
-	rep := entity.TextKey(a.LegalRep)
-	address := r.divisions.AddressKey(a.Address, a.Division, r.day)
-	return rep != "" && rep == entity.TextKey(b.LegalRep) || address != "" && address == r.divisions.AddressKey(b.Address, b.Division, r.day)
-}
-
-// said says whether officers said that two rows are of the same entity, or of two.
-func (r *linking) said(i, j int, same bool) bool {
-	a, b := entity.RecordKey{Source: r.rows[i].Source, Key: r.rows[i].Key}, entity.RecordKey{Source: r.rows[j].Source, Key: r.rows[j].Key}
-	for _, l := range slices.Backward(r.links) {
-		if l.A == a && l.B == b || l.A == b && l.B == a {
-			return l.A != l.B && l.Same == same
-		}
-	}
-	return false
-}
-
-func (r *linking) settled(i int) bool {
-	return r.any(i, upTo(len(r.rows)), func(i, j int) bool { return i != j && r.said(i, j, true) })
-}
-
-// barred says whether officers said that a row is of another entity than some row of a component.
-func (r *linking) barred(i int, components []int, c int) bool {
-	return r.any(i, upTo(len(r.rows)), func(i, j int) bool { return components[j] == c && r.said(i, j, false) })
-}
-
-func (r *linking) any(i int, others []int, holds func(i, j int) bool) bool {
-	return slices.ContainsFunc(others, func(j int) bool { return holds(i, j) })
-}
-
-// join gives components, beginning with some that are there: each by its smallest row.
-func (r *linking) join(rows, before []int, linked func(i, j int) bool) []int {
-	of := slices.Clone(rows)
-	if before != nil {
-		of = slices.Clone(before)
-	}
-	for changed := true; changed; {
-		changed = false
-		for i := range of {
-			for j := range of {
-				if of[j] < of[i] && (linked(i, j) || before != nil && before[i] == before[j]) {
-					of[i], changed = of[j], true
-				}
-				if of[i] < of[j] && (linked(i, j) || before != nil && before[i] == before[j]) {
-					of[j], changed = of[i], true
-				}
-			}
-		}
-	}
-	return of
-}
-
-func count(all []int, one int) (n int) {
-	for _, c := range all {
-		if c == one {
-			n++
-		}
-	}
-	return n
-}
-
-func upTo(n int) []int {
-	all := make([]int, n)
-	for i := range all {
-		all[i] = i
-	}
-	return all
-}
-
 // divisionRows are those of the function divisions.
 func divisionRows() []schemas.Division {
 	text := func(s string) *string { return &s }
@@ -610,9 +373,12 @@ func divisionRows() []schemas.Division {
 
 // Codes that have to do with each other: two USCCs of one organisation code, one whose organisation code has another check, and others.
 var (
-	usccs = []string{usccOf("91139721", "QD0000197"), usccOf("52139721", "QD0000197"), usccOf("12139722", "QD0000154"), usccOf("91139722", "QD0000155"), "91139721QD0000197A"}
-	orgs  = []string{"QD0000197", "QD000019B", "QD0000154", "QD0000155", "QD000015B", "000000000"}
-	regs  = []string{"139722030000127", regOf("13972103000001"), "139722030000128"}
+	usccs = []string{
+		usccOf("91139721", "QD0000197"), usccOf("52139721", "QD0000197"), usccOf("12139722", "QD0000154"), usccOf("91139722", "QD0000155"),
+		"91139721QD0000197A",
+	}
+	orgs = []string{"QD0000197", "QD000019B", "QD0000154", "QD0000155", "QD000015B", "000000000"}
+	regs = []string{"139722030000127", regOf("13972103000001"), "139722030000128"}
 )
 
 // usccOf adds the check character to what stands before the organisation code and to that.

@@ -99,7 +99,9 @@ func newWalker(subject string) *schemas.Walker {
 	return walker
 }
 
-func newStore() *store { return &store{form: newForm(), fileNo: map[string]uint32{}} }
+func newStore() *store {
+	return &store{form: newForm(), fileNo: map[string]uint32{}, arena: arena{blockBytes: arenaBlockBytes}}
+}
 
 // errNoSource names the agency of a registration that is none of the sources.
 type errNoSource string
@@ -322,6 +324,8 @@ type arena struct {
 	blocks []arenaBlock
 	last   int   // the block that is written to
 	spare  []int // blocks without bytes
+
+	blockBytes int
 }
 
 type arenaBlock struct {
@@ -346,7 +350,7 @@ const (
 // take makes room for a record's bytes. They are to be appended to what it returns.
 func (a *arena) take(number uint32, size int) (place, []byte) {
 	if len(a.blocks) == 0 || cap(a.blocks[a.last].bytes)-len(a.blocks[a.last].bytes) < arenaHead+size {
-		a.open(max(arenaBlockBytes, arenaHead+size))
+		a.open(max(a.blockBytes, arenaHead+size))
 	}
 	block := &a.blocks[a.last]
 	start := len(block.bytes)
