@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +20,7 @@ const CorrectionTopic = "hub.correction"
 // Bounds of a relay.
 const (
 	relayPage    = 200              // corrections to an agency in one pass, all in memory
+	relayBytes   = 8 << 20          // that they take at most in one append, but for one that alone is larger
 	relayPoll    = time.Second      // between two looks at the outbox when nobody wakes the relay
 	relayRetry   = time.Second      // before the first try again; doubled for each further one
 	relayPause   = 5 * time.Minute  // the longest time between two tries
@@ -173,12 +173,23 @@ func (r *Relay) record(ctx context.Context, batches [][]Outgoing) error {
 			}
 		}
 	}
-	for page := range slices.Chunk(fresh, relayPage) {
-		if err := r.recordPage(ctx, page); err != nil {
+	for len(fresh) > 0 {
+		n, bytes := 0, 0
+		for n < len(fresh) && n < relayPage && (n == 0 || bytes < relayBytes) {
+			bytes += sizeOf(fresh[n])
+			n++
+		}
+		if err := r.recordPage(ctx, fresh[:n]); err != nil {
 			return err
 		}
+		fresh = fresh[n:]
 	}
 	return nil
+}
+
+// sizeOf is roughly what a correction takes in the log.
+func sizeOf(c *schemas.Correction) int {
+	return len(c.Reason) + len(c.Detail) + len(c.Value) + len(c.Proposed) + 200*len(c.Rows)
 }
 
 func (r *Relay) recordPage(ctx context.Context, page []*schemas.Correction) error {

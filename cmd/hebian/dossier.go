@@ -416,6 +416,21 @@ func addRow(x *desk.Dossier, r *evidence.Row, today schemas.Date) {
 	t.Rows = append(t.Rows, row)
 }
 
+// maxValueBytes bounds a value in a golden record, for the same reason.
+const maxValueBytes = 64 << 10
+
+// cut cuts a text that is no honest value to what has room, and says so by an ellipsis.
+func cut(s string) string {
+	if len(s) <= maxValueBytes {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxValueBytes], "") + "…"
+}
+
+// maxMemberBytes bounds the keys of members in a golden record, far above what any honest entity has: the log takes no record without end. A
+// member beyond it is placed anew after a restart, by its links.
+const maxMemberBytes = 1 << 20
+
 // goldenOf is an entity's golden record as the hub writes it. from is the entity that it was split from just now, if it was.
 func goldenOf(e *entity.Entity, from entity.ID) *schemas.Golden {
 	g := &schemas.Golden{Entity: e.ID.String(), Code: e.Code, Members: []schemas.GoldenMember{}, Fields: []schemas.GoldenField{}}
@@ -423,8 +438,12 @@ func goldenOf(e *entity.Entity, from entity.ID) *schemas.Golden {
 		text := from.String()
 		g.SplitFrom = &text
 	}
+	room := maxMemberBytes
 	for i := range e.Members {
 		m := &e.Members[i]
+		if room -= len(m.Key); room < 0 {
+			break
+		}
 		g.Members = append(g.Members, schemas.GoldenMember{Source: m.Source.String(), SourceKey: m.Key, Record: hex.EncodeToString(m.ID[:]), Home: e.Homes[i].String()})
 	}
 	for _, f := range entity.Fields() {
@@ -434,7 +453,7 @@ func goldenOf(e *entity.Entity, from entity.ID) *schemas.Golden {
 		}
 		m := &e.Members[value.Member]
 		field := schemas.GoldenField{
-			Field: f.String(), Value: value.Value, Normal: value.Normal, Source: m.Source.String(), SourceKey: m.Key, File: m.File, Line: m.Line,
+			Field: f.String(), Value: cut(value.Value), Normal: cut(value.Normal), Source: m.Source.String(), SourceKey: m.Key, File: m.File, Line: m.Line,
 			Delivery: m.Delivery, Record: hex.EncodeToString(m.ID[:]),
 		}
 		if m.HasUpdated {

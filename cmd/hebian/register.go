@@ -95,7 +95,8 @@ func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Recei
 
 // note remembers whose register came in.
 func (r *register) note(receipt hub.Receipt) {
-	if receipt.Subject == registrationSubject {
+	whole := receipt.Mode == hub.Full && (receipt.Accepted > 0 || receipt.RowsRead == 0) // an empty register is one, a refused one is none
+	if receipt.Subject == registrationSubject && whole {
 		r.handed[receipt.Agency] = true
 	}
 }

@@ -123,9 +123,10 @@ func (r *register) offer(e *entity.Entity) {
 	r.names.Put(e.ID, codes, names, slices.DeleteFunc(former, func(text string) bool { return slices.Contains(names, text) || slices.Contains(codes, text) }))
 }
 
-// noteRenames remembers the names that registers say an entity had before it changed them.
+// noteRenames remembers the names that registers say an entity had before it changed them: the first maxRenames that it hears of.
 func (r *register) noteRenames(b *hub.Batch) error {
 	var event schemas.RegistrationEvent
+	told := map[string]bool{} // codes
 	for i := range b.Records {
 		if b.Records[i].Op == schemas.Retract {
 			continue // a name that was once told stays findable
@@ -137,11 +138,14 @@ func (r *register) noteRenames(b *hub.Batch) error {
 			continue
 		}
 		code := string(event.USCC)
-		if !slices.Contains(r.renamed[code], *event.OldValue) {
+		if known := r.renamed[code]; len(known) < maxRenames && !slices.Contains(known, *event.OldValue) {
 			r.mu.Lock()
-			r.renamed[code] = append(r.renamed[code], *event.OldValue)
+			r.renamed[code] = append(known, *event.OldValue)
 			r.mu.Unlock()
+			told[code] = true
 		}
+	}
+	for code := range told {
 		for _, hit := range r.names.Find(code, maxNamesakes) {
 			if e, ok := r.standing.Entity(hit.ID); ok && hit.Match == search.Code {
 				r.offer(e)
@@ -150,6 +154,9 @@ func (r *register) noteRenames(b *hub.Batch) error {
 	}
 	return nil
 }
+
+// maxRenames bounds the former names of a credit code that registers tell of.
+const maxRenames = 100
 
 // maxNamesakes bounds the entities that bear one code.
 const maxNamesakes = 10

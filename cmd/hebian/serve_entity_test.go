@@ -155,6 +155,38 @@ func TestServeEntityCircle(t *testing.T) {
 
 	h.take(t, "entities/statistics.csv", registers(t, "王明", "王明", "赵六")["entities/statistics.csv"])
 	eventually(t, "a relapse opens it again", func() bool { return h.look(t, c.ID).State == "open" })
+
+	// The authority itself says otherwise before the agency has answered: what was asked for is no longer right.
+	h.decideEntity(t, c.ID, map[string]string{"outcome": string(queue.OutcomeAuthority), "reason": "以市场监管登记为准"})
+	eventually(t, "the correction is sent", func() bool { return h.look(t, c.ID).State == "sent" })
+	h.take(t, "entities/commerce.ndjson", bytes.Replace(registers(t, "钱七", "", "")["entities/commerce.ndjson"], []byte("2026-01-05"), []byte("2026-01-06"), 1))
+	eventually(t, "it is to be decided anew", func() bool { return h.look(t, c.ID).State == "open" })
+}
+
+// An entity of very many rows with very long keys and names keeps nobody from being judged, nor a correction from being sent.
+func TestServeLongTexts(t *testing.T) {
+	h := newServed(t, "--as-of", "2026-09-30")
+	h.start(t)
+	files := registers(t, "王明", "王民", "王明")
+	var rows bytes.Buffer
+	for i := range 50 {
+		fmt.Fprintf(&rows, `{"source_id":"C%d%s","uscc":"%s","name":"%s%d","legal_rep":"王明","status":"存续","division":"139721","updated_on":"2020-01-05"}`+"\n",
+			i, strings.Repeat("k", 300_000), shopCode, strings.Repeat("长", 200_000), i)
+	}
+	files["entities/commerce.ndjson"] = append(files["entities/commerce.ndjson"], rows.Bytes()...)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		h.take(t, name, files[name])
+	}
+	name := "ENTITY_CONFLICT name"
+	eventually(t, "the names contradict each other", func() bool { return h.entityCases(t)[name].State == "open" })
+	c := h.entityCases(t)[name]
+	h.decideEntity(t, c.ID, map[string]string{"outcome": string(queue.OutcomeAuthority), "reason": "以登记为准"})
+	eventually(t, "corrections are sent", func() bool { return h.look(t, c.ID).State == "sent" })
+	h.kill()
+	h.start(t)
+	if again := h.look(t, c.ID); again.State != "sent" || again.Entity != c.Entity {
+		t.Errorf("after a kill the case of %s is %s of %s", c.Entity, again.State, again.Entity)
+	}
 }
 
 // The officers' page and its API show the entity through all of it, under one ID.

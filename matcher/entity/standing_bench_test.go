@@ -186,7 +186,6 @@ type province struct {
 	tb       testing.TB
 	entities int
 	encoder  *schemas.Encoder
-	records  uint64
 }
 
 func newProvince(tb testing.TB, entities int) *province {

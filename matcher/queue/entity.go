@@ -108,7 +108,21 @@ func (g *Grounds) add(e *entity.Entity, f *entity.Finding, member int, role Role
 	case badCode == "":
 		s.Value = m.Name
 	}
+	s.Value = short(s.Value)
 	g.Sides, g.Evidence = append(g.Sides, s), append(g.Evidence, state.Ref(m.Ref))
+}
+
+// maxValueRunes is as much of a value as a case shows and a correction names: above every honest one.
+const maxValueRunes = 1000
+
+func short(s string) string {
+	if len(s) <= maxValueRunes {
+		return s
+	}
+	if runes := []rune(s); len(runes) > maxValueRunes {
+		return string(runes[:maxValueRunes]) + "…"
+	}
+	return s
 }
 
 // addCandidate puts an entity in that the registration under review may belong to.
@@ -116,7 +130,7 @@ func (g *Grounds) addCandidate(c *entity.Candidate) {
 	if len(g.Sides) >= MaxSides || c.Key == "" {
 		return
 	}
-	s := Side{Agency: c.Source.String(), Key: c.Key, Value: c.Name, Role: RoleCandidate, Entity: c.Entity.String(), Row: -1}
+	s := Side{Agency: c.Source.String(), Key: c.Key, Value: short(c.Name), Role: RoleCandidate, Entity: c.Entity.String(), Row: -1}
 	for _, reason := range c.For {
 		s.For = append(s.For, string(reason))
 	}

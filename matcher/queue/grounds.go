@@ -39,6 +39,24 @@ func (g *Grounds) saysSame(o *Grounds) bool {
 	return slices.EqualFunc(g.Sides, o.Sides, func(a, b Side) bool { return a.answered().same(b.answered()) })
 }
 
+// covers says whether what was decided on these grounds fits others: the authority says the same, and nobody else differs. That some differ
+// no more is what was asked for. Where an agency's value was found right, each must say the same as then, too.
+func (g *Grounds) covers(o *Grounds, values bool) bool {
+	was, is := g.side(RoleAuthority, ""), o.side(RoleAuthority, "")
+	if was == nil || is == nil || was.Agency != is.Agency || was.Value != is.Value {
+		return was == is
+	}
+	for i := range o.Sides {
+		s := &o.Sides[i]
+		if s.Role == RoleDiffers && !slices.ContainsFunc(g.Sides, func(t Side) bool {
+			return t.Agency == s.Agency && t.Key == s.Key && (t.Value == s.Value || !values) && (t.Role == RoleDiffers || t.Role == RoleLag)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 // side finds the first side in a role that an agency has; of any agency where none is named.
 func (g *Grounds) side(role Role, agency string) *Side {
 	for i := range g.Sides {

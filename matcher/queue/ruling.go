@@ -103,10 +103,17 @@ func (m Ruling) stands(c Case, at time.Time) Effects {
 	return Effects{Case: c, Changed: moved}
 }
 
-// contradicts says whether an officer left the case as it is, and the agencies now say otherwise than then: what was
-// accepted is not what stands now, and a registration that was kept from one candidate may have others.
+// contradicts says whether the agencies now say something else than what an officer decided on. What was accepted is not what
+// stands now; a registration that was kept from one candidate may have others; and what agencies were asked to say is no longer what the
+// authority says, or others differ than those that were asked.
 func (m Ruling) contradicts(c *Case) bool {
-	return c.State == Explained && c.Outcome.leaves() && !c.Grounds.saysSame(&m.Grounds)
+	switch {
+	case c.State == Explained && c.Outcome.leaves():
+		return !c.Grounds.saysSame(&m.Grounds)
+	case (c.State == Decided || c.State == Sent) && (c.Outcome == OutcomeAuthority || c.Outcome == OutcomeDisputed):
+		return !c.Grounds.covers(&m.Grounds, c.Outcome == OutcomeDisputed)
+	}
+	return false
 }
 
 // reopen forgets the last decision, but not that there was one.

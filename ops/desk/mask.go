@@ -49,8 +49,11 @@ func holdsBirth(digits string) bool {
 
 func isBirth(digits string) bool {
 	d, ok := schemas.ParseDate(digits[:4] + "-" + digits[4:6] + "-" + digits[6:])
-	return ok && d >= earliestBirth
+	return ok && d >= earliestBirth && d < latestBirth
 }
 
-// earliestBirth is 1900-01-01: nobody older is paid.
-const earliestBirth schemas.Date = -25567
+// Nobody older is paid, and nobody born later is alive when this is read: without an end, many codes would pass for identity numbers.
+const (
+	earliestBirth schemas.Date = -25567 // 1900-01-01
+	latestBirth   schemas.Date = 47482  // 2100-01-01
+)

@@ -195,7 +195,8 @@ func (e *entity) takeUnit(u *unit) {
 	if e.second != "" {
 		e.second = e.name + "附属培训学校"
 	}
-	e.county = e.index % len(countyNames())
+	counties := countyNames()
+	e.county = e.index % len(counties)
 	e.form = "事业单位"
 	if u.kind.category == organ {
 		e.form, e.industry = "机关法人", "S9221"

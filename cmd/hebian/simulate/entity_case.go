@@ -178,8 +178,8 @@ func (e *entity) misstate(r *registration, f datum) {
 
 // elsewhere is the code of another county.
 func (e *entity) elsewhere() string {
-	counties := len(countyNames())
-	other := entity{county: (e.county + e.draw.between(1, counties-1)) % counties}
+	names := countyNames()
+	other := entity{county: (e.county + e.draw.between(1, len(names)-1)) % len(names)}
 	return other.division()
 }
 

@@ -62,7 +62,7 @@ func (w *writer) add(ctx context.Context, g *schemas.Golden) error {
 	if !ok || id >= maxEntities {
 		return fmt.Errorf("%q is no entity's number", g.Entity)
 	}
-	if w.waiting[id] || len(w.waiting) == appendRecords || w.bytes > appendBytes {
+	if w.waiting[id] || len(w.waiting) == appendRecords {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}
@@ -83,6 +83,11 @@ func (w *writer) add(ctx context.Context, g *schemas.Golden) error {
 	v.Version, v.At = int64(newest.version)+1, w.at
 	if record.Value, err = b.encoder.Append(nil, b.schema, &v); err != nil {
 		return err
+	}
+	if w.bytes+len(record.Value) > appendBytes {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
 	}
 	w.put(b.partition(g.Entity), record)
 	w.waiting[id] = true
