@@ -181,10 +181,10 @@ func TestServeLongTexts(t *testing.T) {
 	eventually(t, "the names contradict each other", func() bool { return h.entityCases(t)[name].State == "open" })
 	c := h.entityCases(t)[name]
 	h.decideEntity(t, c.ID, map[string]string{"outcome": string(queue.OutcomeAuthority), "reason": "以登记为准"})
-	eventually(t, "corrections are sent", func() bool { return h.look(t, c.ID).State == "sent" })
+	eventually(t, "corrections are sent", func() bool { return h.entityCases(t)[name].State == "sent" })
 	h.kill()
 	h.start(t)
-	if again := h.look(t, c.ID); again.State != "sent" || again.Entity != c.Entity {
+	if again := h.entityCases(t)[name]; again.State != "sent" || again.Entity != c.Entity {
 		t.Errorf("after a kill the case of %s is %s of %s", c.Entity, again.State, again.Entity)
 	}
 }

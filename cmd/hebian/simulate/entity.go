@@ -127,7 +127,7 @@ func (e *entity) reset(index int, c class) {
 // identify draws who the entity is. The serial keeps its codes, keys and names apart from all others.
 func (e *entity) identify() {
 	d := &e.draw
-	e.county = d.below(len(countyNames()))
+	e.county = d.below(countyCount)
 	head, endings := "", []string(nil)
 	area := countyNames()[e.county]
 	e.regNo = ""
@@ -195,8 +195,7 @@ func (e *entity) takeUnit(u *unit) {
 	if e.second != "" {
 		e.second = e.name + "附属培训学校"
 	}
-	counties := countyNames()
-	e.county = e.index % len(counties)
+	e.county = e.index % countyCount
 	e.form = "事业单位"
 	if u.kind.category == organ {
 		e.form, e.industry = "机关法人", "S9221"

@@ -178,8 +178,7 @@ func (e *entity) misstate(r *registration, f datum) {
 
 // elsewhere is the code of another county.
 func (e *entity) elsewhere() string {
-	names := countyNames()
-	other := entity{county: (e.county + e.draw.between(1, len(names)-1)) % len(names)}
+	other := entity{county: (e.county + e.draw.between(1, countyCount-1)) % countyCount}
 	return other.division()
 }
 

@@ -214,9 +214,12 @@ func (p *plan) newUnit(s *speller, kind *unitType, since, until schemas.Date) in
 	return index
 }
 
+// countyCount is how many counties there are.
+const countyCount = 6
+
 // countyNames are the names of the divisions from firstDivision on.
-func countyNames() [6]string {
-	return [...]string{"临溪县", "云岫区", "望舒县", "清砚县", "松涧区", "枕河县"}
+func countyNames() [countyCount]string {
+	return [countyCount]string{"临溪县", "云岫区", "望舒县", "清砚县", "松涧区", "枕河县"}
 }
 
 // creditCode is a credit code of the establishment office with both its check characters.
