@@ -103,7 +103,7 @@ func (r *register) offerNames(change *entity.Change) error {
 func (r *register) offer(e *entity.Entity) {
 	codes, names := []string{e.ID.String(), e.Code}, []string{}
 	add := func(to *[]string, text string) {
-		if text != "" && !slices.Contains(*to, text) {
+		if text != "" && len(text) <= maxSearched && !slices.Contains(*to, text) {
 			*to = append(*to, text)
 		}
 	}
@@ -122,6 +122,9 @@ func (r *register) offer(e *entity.Entity) {
 	}
 	r.names.Put(e.ID, codes, names, slices.DeleteFunc(former, func(text string) bool { return slices.Contains(names, text) || slices.Contains(codes, text) }))
 }
+
+// maxSearched bounds a text that can be searched for, in bytes: nobody types more.
+const maxSearched = 1000
 
 // noteRenames remembers the names that registers say an entity had before it changed them: the first maxRenames that it hears of.
 func (r *register) noteRenames(b *hub.Batch) error {

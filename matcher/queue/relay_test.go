@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -91,6 +92,18 @@ func (f folder) Write(_ context.Context, agency, id string, body []byte) error {
 	}
 	f[id] = c
 	return nil
+}
+
+// oneAtATime is a folder that several agencies are written to at once.
+type oneAtATime struct {
+	mu sync.Mutex
+	folder
+}
+
+func (f *oneAtATime) Write(ctx context.Context, agency, id string, body []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.folder.Write(ctx, agency, id, body)
 }
 
 // logged reads the corrections in the log; none may lie there twice.
@@ -190,7 +203,7 @@ func TestRelayOfSeveral(t *testing.T) {
 	clock := morning
 	o, out := register(t, &clock), folder{}
 	id := o.take(t, conflict(1), queue.Decision{Outcome: queue.OutcomeAuthority})
-	relay := hub.NewRelay(o.queue, o.log, out, 1)
+	relay := hub.NewRelay(o.queue, o.log, &oneAtATime{folder: out}, 1)
 	drain := func(corrections int) {
 		t.Helper()
 		if sent, err := relay.Drain(t.Context()); err != nil || sent != corrections {
