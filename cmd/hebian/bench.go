@@ -100,6 +100,12 @@ func (c *benchCounty) county(ctx context.Context, dir string, persons int, s str
 	if _, err := makeUp(ctx, dir, options, s); err != nil {
 		return nil, err
 	}
+	return wholeRuns(ctx, dir, fmt.Sprintf(", %s persons", count(persons)))
+}
+
+// wholeRuns measures intake alone and the whole check, each in a process of its own. The log stays in dir/data. of says of what, behind the
+// names of the two.
+func wholeRuns(ctx context.Context, dir, of string) ([]measure, error) {
 	in := filepath.Join(dir, "in")
 	var receipts []hub.Receipt
 	intake, err := runSelf(ctx, &receipts, "deliver", in, "--data", filepath.Join(dir, "data"), "-o", "json")
@@ -115,7 +121,7 @@ func (c *benchCounty) county(ctx context.Context, dir string, persons int, s str
 	if err != nil {
 		return nil, err
 	}
-	intake.Work, check.Work = fmt.Sprintf("files to durable log, %s persons", count(persons)), fmt.Sprintf("check, %s persons", count(persons))
+	intake.Work, check.Work = "files to durable log"+of, "check"+of
 	return []measure{intake.of(rows), check.of(sum.RowsRead)}, nil
 }
 

@@ -46,7 +46,7 @@ func (c *benchEntities) Run(ctx context.Context, s streams) error {
 	if _, err := makeUp(ctx, dir, options, s); err != nil {
 		return err
 	}
-	all, err := c.wholeRuns(ctx, dir)
+	all, err := wholeRuns(ctx, dir, "")
 	if err != nil {
 		return err
 	}
@@ -60,27 +60,6 @@ func (c *benchEntities) Run(ctx context.Context, s streams) error {
 	}
 	all = append(all, c.search()...)
 	return c.print(s.out, all, func(w io.Writer) { measureTable(w, all) })
-}
-
-// wholeRuns measures intake alone and the whole check, each in a process of its own. The log stays in dir/data.
-func (c *benchEntities) wholeRuns(ctx context.Context, dir string) ([]measure, error) {
-	in := filepath.Join(dir, "in")
-	var receipts []hub.Receipt
-	intake, err := runSelf(ctx, &receipts, "deliver", in, "--data", filepath.Join(dir, "data"), "-o", "json")
-	if err != nil {
-		return nil, err
-	}
-	var rows int64
-	for _, r := range receipts {
-		rows += r.RowsRead
-	}
-	var sum summary
-	check, err := runSelf(ctx, &sum, "check", in, "--out", filepath.Join(dir, "out"), "-o", "json")
-	if err != nil {
-		return nil, err
-	}
-	intake.Work, check.Work = "files to durable log", "check"
-	return []measure{intake.of(rows), check.of(sum.RowsRead)}, nil
 }
 
 // phases measures what follows intake in this process. The peak of memory is that up to the phase's end.

@@ -301,11 +301,13 @@ func (s *service) sweep(ctx context.Context, change *entity.Change, judged []que
 	r, provisional := s.register, s.entitiesProvisional()
 	cases := map[matcher.Key]queue.Case{} // whose findings stand as far as the queue knows
 	clear(r.cased)
-	if err := s.queue.Unsettled(ctx, func(c queue.Case) error {
-		if c.Key.Entity != "" {
-			cases[c.Key], r.cased[c.Key] = c, true
-		}
-		return nil
+	if err := s.untilDone(ctx, "judge", func() error {
+		return s.queue.Unsettled(ctx, func(c queue.Case) error {
+			if c.Key.Entity != "" {
+				cases[c.Key], r.cased[c.Key] = c, true
+			}
+			return nil
+		})
 	}); err != nil {
 		return err
 	}

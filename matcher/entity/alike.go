@@ -127,13 +127,6 @@ func (b *Bench) compareNames(x, y *Record) likeName {
 	return nameDiffers
 }
 
-// NameCore is what tells an organisation's name from others of its kind: without the names of its division in front, its legal form
-// and punctuation. Names with the same core may be of the same organisation.
-func (b *Bench) NameCore(name, division string) string {
-	n := b.parseName(name, division)
-	return n.core + n.branch
-}
-
 // orgName is a name in parts.
 type orgName struct {
 	core   string

@@ -11,3 +11,9 @@ func (s *Standing) PackedBytes() (n int) {
 	}
 	return n
 }
+
+// NameCore is what is left of an organisation's name when it is taken apart.
+func (b *Bench) NameCore(name, division string) string {
+	n := b.parseName(name, division)
+	return n.core + n.branch
+}

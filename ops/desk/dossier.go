@@ -29,7 +29,7 @@ type EntityHit struct {
 	Status   string   `json:"status,omitempty" doc:"Of the golden record, in its normal form." example:"ACTIVE"`
 	Division string   `json:"division,omitempty" doc:"Of the golden record, as an officer reads it."`
 	Agencies []string `json:"agencies" doc:"Whose sources describe it."`
-	Match    string   `json:"match,omitempty" doc:"The code or name that was found."`
+	Match    string   `json:"match,omitempty" doc:"The former code or name that was found; none where it was a present one."`
 	Former   bool     `json:"former,omitempty" doc:"The name found is one that it had before."`
 }
 
