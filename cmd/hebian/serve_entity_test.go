@@ -170,7 +170,7 @@ func TestServeLongTexts(t *testing.T) {
 	h.start(t)
 	files := registers(t, "王明", "王民", "王明")
 	var rows bytes.Buffer
-	many := 40
+	many := 12
 	if testing.Short() {
 		many = 3
 	}
