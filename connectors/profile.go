@@ -52,6 +52,10 @@ type Form string
 const (
 	CSV    Form = "csv"
 	NDJSON Form = "ndjson"
+	JSON   Form = "json" // an array of objects
+	XLSX   Form = "xlsx"
+	DBF    Form = "dbf"
+	Avro   Form = "avro" // an object container file
 )
 
 // Profiles gives the built-in profiles of the county folder, in the order of their agencies.

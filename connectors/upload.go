@@ -36,6 +36,8 @@ const (
 	Full   Mode = "full"   // the file is whole: what it lacks is taken back
 	Add    Mode = "add"    // its rows come on top
 	Remove Mode = "remove" // its rows are taken back
+	// Merge: its rows replace those of the same row key; only for files whose profile says which columns name a row.
+	Merge Mode = "merge"
 )
 
 // Upload is a whole file that came in by a road and lies in the spool, where nobody else writes to it. Whoever

@@ -79,7 +79,7 @@ func (w *worker) run(j *job) {
 // read brings a record's cells into the row struct. A reason comes back when it does not fit.
 func (w *worker) read(record *text.Record, j *job) (header string, reason schemas.Reason, detail string) {
 	if record.Misfit != nil {
-		return "", record.Misfit.Reason, record.Misfit.Detail
+		return record.Misfit.Column, record.Misfit.Reason, record.Misfit.Detail
 	}
 	line, flaw := w.decoder.Decode(record.Raw)
 	if flaw == nil {

@@ -33,6 +33,7 @@ type Record struct {
 // Misfit is a record that is none: its quotes break the form, or it is too long.
 type Misfit struct {
 	Reason schemas.Reason
+	Column string // header of the cell at fault; empty: the record as a whole
 	Detail string
 	Length int64  // bytes of the whole record
 	Digest []byte // SHA-256 of the whole record; nil where Raw holds all of it
@@ -43,12 +44,26 @@ type Misfit struct {
 type Block struct {
 	Records []Record
 	buf     []byte
+	made    int // bytes of buf that Append has used
 }
 
 // Reset empties the block and keeps its memory.
 func (b *Block) Reset() {
 	clear(b.Records) // or misfits of an earlier filling would stay reachable
 	b.Records = b.Records[:0]
+	b.made = 0
+}
+
+// Append copies a record to the end of the block, for forms that make their records themselves.
+func (b *Block) Append(raw []byte, line int64, misfit *Misfit) {
+	if b.made+len(raw) > len(b.buf) {
+		b.buf = make([]byte, max(blockBytes, len(raw))) // records so far keep the old one
+		b.made = 0
+	}
+	to := b.buf[b.made : b.made+len(raw) : b.made+len(raw)]
+	copy(to, raw)
+	b.made += len(raw)
+	b.Records = append(b.Records, Record{Raw: to, Line: line, Misfit: misfit})
 }
 
 // Splitter cuts a file into records. It reads the file in order, and again from an earlier place
