@@ -22,6 +22,7 @@ type binding struct {
 // boundCell reads one column's cell into its field.
 type boundCell struct {
 	Column
+	asIs  bool                               // there is nothing to clean
 	set   func(cell string) (problem string) // what was expected, or ""
 	clear func()
 	// written is the field's value after cleaning, for cells that cleaning may change; else nil.
@@ -45,7 +46,7 @@ func bind(subject *schemas.Subject, columns []Column) (*binding, error) {
 		if !ok {
 			return nil, fmt.Errorf("column %q: %s has no field %q", c.Header, subject.Name, c.Field)
 		}
-		cell := boundCell{Column: c}
+		cell := boundCell{Column: c, asIs: c.plain()}
 		described := subject.Field(c.Field)
 		labels := map[string]string{}
 		for i, label := range described.Labels {
@@ -67,6 +68,12 @@ func (b *binding) fill(cells []string, unknown []schemas.Cell, d schemas.Deliver
 	for i := range b.cells {
 		c := &b.cells[i]
 		cell := cells[i]
+		if cell != "" && !c.asIs {
+			var expected string
+			if cell, expected = c.cleaned(cell); expected != "" {
+				return c.Header, schemas.ReasonUnreadable, expected
+			}
+		}
 		if cell == "" {
 			if c.Required {
 				return c.Header, schemas.ReasonMissing, "a value is required"

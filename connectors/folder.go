@@ -16,10 +16,12 @@ const maxEntries = 10_000
 // Found is a file of a county folder that a profile describes.
 type Found struct {
 	*File
-	Name  string // path relative to the county folder, with /
+	Name  string // path relative to the county folder, with /, as the profile has it: what the file is known by
 	Path  string // where it lies; "": in the county folder, under its name
 	Month schemas.Month
 	Bytes int64
+	As    Form   // what it is written in; "": as the profile says
+	In    string // encoding; "": as the profile says
 }
 
 // Folder is what lies in a county folder.
@@ -37,16 +39,16 @@ func Scan(dir string, profiles []Profile) (Folder, error) {
 	if err != nil {
 		return folder, fmt.Errorf("look through county folder: %w", err)
 	}
-	there := map[*File]bool{}
+	there, taken := map[*File]bool{}, map[string]bool{}
 	for _, name := range names {
-		file, month := Describe(profiles, name)
-		if file == nil {
+		found, ok := Describe(profiles, name)
+		if !ok || found.Name != name && (taken[found.Name] || slices.Contains(names, found.Name)) { // there in another form, too
 			folder.Unknown = append(folder.Unknown, name)
 			continue
 		}
-		there[file] = true
-		found := Found{File: file, Name: name, Month: month}
-		if stat, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil { // else reading it says why not
+		there[found.File], taken[found.Name] = true, true
+		found.Path = filepath.Join(dir, filepath.FromSlash(name))
+		if stat, err := os.Stat(found.Path); err == nil { // else reading it says why not
 			found.Bytes = stat.Size()
 		}
 		folder.Found = append(folder.Found, found)
@@ -90,15 +92,15 @@ func files(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Describe finds the file of a profile that a path relative to the county folder belongs to, and its
-// payment month, if its name holds one; nil if there is none.
-func Describe(profiles []Profile, name string) (*File, schemas.Month) {
+// Describe finds what file of a profile a path relative to the county folder is, as its name says. It may be written in another form
+// than the profile's, or compressed: then its name ends so. False if no profile describes it.
+func Describe(profiles []Profile, name string) (Found, bool) {
 	for i := range profiles {
 		for j := range profiles[i].Files {
-			if month, ok := profiles[i].Files[j].Match(name); ok {
-				return &profiles[i].Files[j], month
+			if found, ok := profiles[i].Files[j].find(name); ok {
+				return found, true
 			}
 		}
 	}
-	return nil, 0
+	return Found{}, false
 }

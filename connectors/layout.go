@@ -18,6 +18,7 @@ const (
 // layout says where the columns of a profile stand in the rows of a file.
 type layout struct {
 	fields  int           // of a CSV row
+	headers []string      // of a CSV file
 	place   []int         // by column of the profile: its field, or -1
 	others  []otherColumn // the columns that the profile doesn't name
 	unknown []string      // their names
@@ -49,18 +50,18 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 	if flaw != nil {
 		return refuse(record.Line, "the header row can't be read: %s; %s", flaw.Detail, want)
 	}
-	l := layout{fields: len(headers), place: make([]int, len(p.found.Columns))}
-	for i, column := range p.found.Columns {
-		l.place[i] = slices.Index(headers, column.Header)
-		if l.place[i] < 0 && column.Required {
+	l := layout{fields: len(headers), headers: headers, place: make([]int, len(p.found.Columns))}
+	known := map[int]bool{}
+	for i := range p.found.Columns {
+		column := &p.found.Columns[i]
+		place, twice := column.find(headers)
+		if place < 0 && column.Required {
 			return refuse(record.Line, "no column %s; %s", column.Header, want)
 		}
-		if l.place[i] >= 0 && slices.Contains(headers[l.place[i]+1:], column.Header) {
+		if twice || place >= 0 && known[place] {
 			return refuse(record.Line, "column %s stands twice; %s", column.Header, want)
 		}
-	}
-	known := map[int]bool{}
-	for _, place := range l.place {
+		l.place[i] = place
 		known[place] = true
 	}
 	names := 0
@@ -81,6 +82,25 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 	slices.SortStableFunc(l.others, func(a, b otherColumn) int { return strings.Compare(a.header, b.header) })
 	block.Records = block.Records[1:]
 	return l, nil
+}
+
+// find looks for the column among the headers of a file: by its own name, then by another one, then by one that differs in width, blanks,
+// brackets or case only, last by the name of its field. twice says that there are two of the name that was found.
+func (c *Column) find(headers []string) (place int, twice bool) {
+	for _, is := range []func(header string) bool{
+		func(header string) bool { return header == c.Header },
+		func(header string) bool { return slices.Contains(c.Aliases, header) },
+		func(header string) bool {
+			plain := sameHeader(header)
+			return plain == sameHeader(c.Header) || slices.ContainsFunc(c.Aliases, func(alias string) bool { return plain == sameHeader(alias) })
+		},
+		func(header string) bool { return header == c.Field },
+	} {
+		if place = slices.IndexFunc(headers, is); place >= 0 {
+			return place, slices.ContainsFunc(headers[place+1:], is)
+		}
+	}
+	return -1, false
 }
 
 // shortened is a name as a receipt shows it.

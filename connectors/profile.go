@@ -5,13 +5,13 @@ package connectors
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 
-	"hebian/connectors/text"
 	"hebian/schemas"
 )
 
@@ -30,19 +30,34 @@ type File struct {
 	Path     string   `yaml:"file"` // relative to the county folder; {month} stands for YYYYMM
 	Subject  string   `yaml:"subject"`
 	Form     Form     `yaml:"form"`
-	Encoding string   `yaml:"encoding"` // utf-8 or gb18030
+	Encoding string   `yaml:"encoding"` // utf-8, gb18030 or auto; forms that say it themselves need none
+	Sheet    string   `yaml:"sheet"`    // of a workbook; "": its first
 	Optional bool     `yaml:"optional"` // a month is complete without it
+	Key      []string `yaml:"key"`      // headers of the columns that name a row; with it rows can be replaced one by one (Merge)
+	Gone     *Gone    `yaml:"gone"`     // which rows say that the row of their key is no more
+	Due      *Due     `yaml:"due"`      // when the agency has promised it
 	Columns  []Column `yaml:"columns"`
 
 	Agency string `yaml:"-"`
 }
 
 // Column maps a header (CSV) or key (NDJSON) to a field of the subject's schema. A required cell may
-// not be empty.
+// not be empty. What stands behind Required is cleaning that the agency agreed to; a cell is taken as it is without it.
 type Column struct {
-	Header   string `yaml:"header"`
-	Field    string `yaml:"field"`
-	Required bool   `yaml:"required"`
+	Header   string            `yaml:"header"`
+	Field    string            `yaml:"field"`
+	Required bool              `yaml:"required"`
+	Aliases  []string          `yaml:"aliases"` // other names of the header
+	Empty    []string          `yaml:"empty"`   // cells that stand for none, such as "无" or "-"
+	Values   map[string]string `yaml:"values"`  // the agency's codes, and the words of the schema
+	Unit     string            `yaml:"unit"`    // fen: amounts are whole numbers of fen; "": yuan
+	Dates    string            `yaml:"dates"`   // any: also 20261001, 2026/10/1, 2026.10.1 and 2026年10月1日; "": 2026-10-01
+}
+
+// Gone says which rows of a Merge take back the row of their key: those with one of the values in the column.
+type Gone struct {
+	Column string   `yaml:"column"`
+	Values []string `yaml:"values"`
 }
 
 // Form is how rows are written in a file.
@@ -99,17 +114,20 @@ func ParseProfile(text []byte) (Profile, error) {
 	return p, nil
 }
 
-// Find looks for the agency's file of a name without a folder, which is how an agency hands it over. It gives the path of the
-// county folder too, and the payment month, if the name holds one; nil if there is none.
-func (p *Profile) Find(base string) (file *File, name string, month schemas.Month) {
+// Find looks for the agency's file of a name without a folder, which is how an agency hands it over. The name may end in that of
+// another form than the profile's, and of a compressed file: "tax.xlsx", "payroll-202609.csv.gz". False if there is none.
+func (p *Profile) Find(base string) (Found, bool) {
 	for i := range p.Files {
 		file := &p.Files[i]
 		name := path.Join(path.Dir(file.Path), base)
-		if month, ok := file.Match(name); ok && path.Base(name) == base {
-			return file, name, month
+		if path.Base(name) != base { // it holds a path
+			continue
+		}
+		if found, ok := file.find(name); ok {
+			return found, true
 		}
 	}
-	return nil, "", 0
+	return Found{}, false
 }
 
 func (f *File) check() error {
@@ -117,18 +135,17 @@ func (f *File) check() error {
 	if subject == nil {
 		return fmt.Errorf("no schema for subject %q", f.Subject)
 	}
-	if f.Form != CSV && f.Form != NDJSON {
-		return fmt.Errorf("form is %q, want csv or ndjson", f.Form)
+	if !slices.Contains(forms, f.Form) {
+		return fmt.Errorf("form is %q, want one of %v", f.Form, forms)
 	}
-	if _, err := f.encoding(); err != nil {
+	if f.Sheet != "" && f.Form != XLSX {
+		return fmt.Errorf("sheet is %q, but a file in form %s has none", f.Sheet, f.Form)
+	}
+	if err := checkEncoding(f.Form, f.Encoding); err != nil {
 		return err
 	}
-	headers := map[string]bool{}
-	for _, c := range f.Columns {
-		if headers[c.Header] {
-			return fmt.Errorf("column %q stands twice", c.Header)
-		}
-		headers[c.Header] = true
+	if err := f.checkColumns(); err != nil {
+		return err
 	}
 	if _, err := bind(subject, f.Columns); err != nil {
 		return err
@@ -143,14 +160,35 @@ func (f *File) check() error {
 	return nil
 }
 
-func (f *File) encoding() (text.Encoding, error) {
-	switch f.Encoding {
-	case "utf-8":
-		return text.UTF8, nil
-	case "gb18030":
-		return text.GB18030, nil
+// checkColumns looks at the columns by themselves, and at what names them.
+func (f *File) checkColumns() error {
+	headers := map[string]bool{}
+	for _, c := range f.Columns {
+		for _, header := range append([]string{c.Header}, c.Aliases...) {
+			if header == "" {
+				return fmt.Errorf("a column of the field %q has no header", c.Field)
+			}
+			if headers[header] {
+				return fmt.Errorf("column %q stands twice", header)
+			}
+			headers[header] = true
+		}
+		if c.Unit != "" && c.Unit != "fen" {
+			return fmt.Errorf("column %q: unit is %q, want fen or none", c.Header, c.Unit)
+		}
+		if c.Dates != "" && c.Dates != "any" {
+			return fmt.Errorf("column %q: dates is %q, want any or none", c.Header, c.Dates)
+		}
 	}
-	return 0, fmt.Errorf("encoding is %q, want utf-8 or gb18030", f.Encoding)
+	if f.Gone != nil && (f.Gone.Column == "" || len(f.Gone.Values) == 0 || len(f.Key) == 0) {
+		return errors.New("gone wants a column, values, and a key")
+	}
+	for i, name := range f.Key {
+		if name == "" || slices.Contains(f.Key[:i], name) {
+			return fmt.Errorf("key names %q, which is empty or stands twice", name)
+		}
+	}
+	return f.Due.check()
 }
 
 // Match says whether a path relative to the county folder, with /, is this file, and of which payment

@@ -37,6 +37,9 @@ type Reading struct {
 	Digest         string // "sha256:" and hexadecimal
 	Bytes          int64
 	UnknownColumns []string
+	Form           Form
+	Encoding       string   // "" where the form says it itself
+	Columns        []string // the header row, where there is one
 }
 
 // FileError says that a file as a whole is not what its profile describes. The other files are not
@@ -57,6 +60,8 @@ func (e *FileError) Error() string {
 // Door reads the files of one county folder, or files that lie elsewhere and only go by a name in it.
 type Door struct {
 	Dir      string                      // not needed for files that have a path of their own
+	Temp     string                      // where files are unpacked; "": the system's folder for such
+	MaxBytes int64                       // of a file, unpacked; 0: 4 GiB
 	SchemaID func(subject string) uint32 // ids for the framing
 	Progress func(bytes int64)           // called as reading goes on; may be nil
 
@@ -75,17 +80,24 @@ func (d *Door) Read(ctx context.Context, found Found, taker Taker) (Reading, err
 		return Reading{}, err
 	}
 	defer file.Close()
-	p, err := d.pipeline(found, file)
+	from, err := d.open(&found, file)
 	if err != nil {
 		return Reading{}, err
 	}
+	defer from.close()
+	p := &pipeline{door: d, found: found, encoding: from.encoding, cutter: from, source: file}
 	if err := p.run(ctx, taker); err != nil {
 		return Reading{}, err
 	}
 	if err := file.check(); err != nil {
 		return Reading{}, fmt.Errorf("%s: %w", found.Name, err)
 	}
-	return Reading{Digest: "sha256:" + hex.EncodeToString(file.digest.Sum(nil)), Bytes: file.hashed, UnknownColumns: p.unknown}, nil
+	r := Reading{Bytes: file.hashed, UnknownColumns: p.unknown, Form: found.form(), Columns: p.layout.headers}
+	r.Digest = "sha256:" + hex.EncodeToString(file.digest.Sum(nil))
+	if r.Form.encoded() {
+		r.Encoding = profileName(from.encoding)
+	}
+	return r, nil
 }
 
 // pipeline reads one file: one goroutine cuts it into blocks of records, several turn blocks into
@@ -94,7 +106,7 @@ type pipeline struct {
 	door     *Door
 	found    Found
 	encoding text.Encoding
-	splitter *text.Splitter
+	cutter   cutter
 	source   *watchedFile
 	layout   layout
 	unknown  []string
@@ -113,29 +125,17 @@ type job struct {
 	done     chan struct{}
 }
 
-func (d *Door) pipeline(found Found, source *watchedFile) (*pipeline, error) {
-	encoding, err := found.encoding()
-	if err != nil {
-		return nil, err
-	}
-	p := &pipeline{door: d, found: found, encoding: encoding, source: source}
-	if found.Form == NDJSON {
-		p.splitter = text.NewLines(source, encoding)
-		p.layout = keyed(found.Columns)
-		return p, nil
-	}
-	p.splitter = text.NewCSV(source, encoding)
-	return p, nil
-}
-
 // run reads the header, if the form has one, and then the rows.
 func (p *pipeline) run(ctx context.Context, taker Taker) error {
 	first := p.door.job()
-	err := p.splitter.Next(&first.block)
+	err := p.cutter.Next(&first.block)
 	if err != nil && err != io.EOF {
-		return fmt.Errorf("read %s: %w", p.found.Name, err)
+		return fileError(p.found.Name, err)
 	}
-	if p.found.Form == CSV {
+	if !p.found.form().columned() {
+		p.layout = keyed(p.found.Columns)
+	}
+	if p.found.form().columned() {
 		if p.layout, err = p.header(&first.block); err != nil {
 			return err
 		}
@@ -194,7 +194,7 @@ func (d *Door) job() *job {
 // split cuts the file and hands each block to the workers and, in order, to handOver.
 func (p *pipeline) split(ctx context.Context, j *job, free chan *job, work, ordered chan<- *job) error {
 	for {
-		j.done, j.read = make(chan struct{}), p.splitter.Offset()
+		j.done, j.read = make(chan struct{}), p.cutter.Offset()
 		work <- j // both have room for every job there is
 		ordered <- j
 		select {
@@ -202,12 +202,12 @@ func (p *pipeline) split(ctx context.Context, j *job, free chan *job, work, orde
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if err := p.splitter.Next(&j.block); err != nil {
+		if err := p.cutter.Next(&j.block); err != nil {
 			free <- j
 			if err == io.EOF {
 				return nil
 			}
-			return fmt.Errorf("read %s: %w", p.found.Name, err)
+			return fileError(p.found.Name, err)
 		}
 	}
 }

@@ -345,8 +345,8 @@ func TestProfileErrors(t *testing.T) {
 	for _, test := range []struct{ name, profile, says string }{
 		{"unknown key", "agency: x\nfiles:\n  - file: a\n    colour: red\n", "[4:5] unknown field"},
 		{"unknown subject", "agency: x\nfiles:\n  - {file: a, subject: x.y, form: csv, encoding: utf-8}\n", "no schema"},
-		{"unknown form", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: dbf, encoding: utf-8}\n", "want csv or ndjson"},
-		{"unknown encoding", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: big5}\n", "want utf-8 or gb18030"},
+		{"unknown form", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: dbf, encoding: utf-8}\n", "want one of"},
+		{"unknown encoding", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: big5}\n", "want utf-8, gb18030 or auto"},
 		{"unknown field", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: f}]}\n", `no field "f"`},
 		{"a field that nothing fills", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}]}\n", `no column gives the field "died_on"`},
 		{"header twice", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}, {header: h, field: name}]}\n", "stands twice"},
@@ -389,13 +389,19 @@ func TestFind(t *testing.T) {
 		for j := range p.Files {
 			brought[p.Files[j].Subject] = true
 			want := strings.ReplaceAll(p.Files[j].Path, "{month}", "202609")
-			file, name, month := p.Find(path.Base(want))
-			if file != &p.Files[j] || name != want || (month == 202609) != (want != file.Path) {
-				t.Errorf("%s of %s is found as %s of %s", path.Base(want), p.Agency, name, month)
+			for _, ending := range []string{"", ".gz", ".zip"} {
+				found, _ := p.Find(path.Base(want) + ending)
+				if found.File != &p.Files[j] || found.Name != want || found.As != "" || (found.Month == 202609) != (want != found.File.Path) {
+					t.Errorf("%s%s of %s is found as %s of %s", path.Base(want), ending, p.Agency, found.Name, found.Month)
+				}
+			}
+			stem := strings.TrimSuffix(path.Base(want), path.Ext(want))
+			if found, _ := p.Find(stem + ".XLSX"); found.File != &p.Files[j] || found.Name != want || found.As != connectors.XLSX {
+				t.Errorf("a workbook %s of %s is found as %s in form %s", stem, p.Agency, found.Name, found.As)
 			}
 			for _, other := range []string{want, "../" + want, "x/../" + path.Base(want), "./" + path.Base(want), path.Base(want) + "/", "", ".", ".."} {
-				if file, _, _ := p.Find(other); file != nil {
-					t.Errorf("%q of %s is found as %s", other, p.Agency, file.Path)
+				if found, ok := p.Find(other); ok {
+					t.Errorf("%q of %s is found as %s", other, p.Agency, found.File.Path)
 				}
 			}
 		}

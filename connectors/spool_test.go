@@ -131,9 +131,9 @@ func TestReadSpooled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, month := connectors.Describe(profiles, "social/insurance.csv")
-	found := connectors.Found{File: file, Name: "social/insurance.csv", Month: month, Path: spooled.Path}
-	k := &keeper{t: t, subject: schemas.SubjectOf(file.Subject)}
+	found, _ := connectors.Describe(profiles, "social/insurance.csv")
+	found.Path = spooled.Path
+	k := &keeper{t: t, subject: schemas.SubjectOf(found.Subject)}
 	door := connectors.Door{SchemaID: func(string) uint32 { return 7 }}
 	reading, err := door.Read(t.Context(), found, k)
 	if err != nil || len(k.rows) != 1 || len(k.misfits) != 1 {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"hebian/schemas"
 )
 
 // What a house may answer to a door beside a receipt.
@@ -46,8 +48,11 @@ type Upload struct {
 	Found         // Path and Bytes are those of the file in the spool
 	Digest string // "sha256:" and hexadecimal
 	Mode   Mode
-	Key    string // the sender's idempotency key; "": none
-	By     string // who handed it over
+	Key    string        // the sender's idempotency key; "": none
+	By     string        // who handed it over
+	Period schemas.Month // that it is said to be of; 0: not said
+	// Connector that fetched it; "": it was handed over.
+	Connector string
 }
 
 // Outcome says how a delivery ended.
@@ -85,6 +90,14 @@ type Receipt struct {
 	Earlier        int64     `json:"earlier" doc:"Rows of the file that counted before."`
 	Live           int64     `json:"live" doc:"Rows of the file that count now."`
 	UnknownColumns []string  `json:"unknown_columns,omitempty" doc:"Columns that no profile names; they are kept."`
+	Form           Form      `json:"form,omitempty" doc:"What the file was written in."`
+	Encoding       string    `json:"encoding,omitempty" doc:"How its characters were written."`
+	Period         string    `json:"period,omitempty" doc:"Month that it is of, YYYYMM." example:"202609"`
+	Connector      string    `json:"connector,omitempty" doc:"Connector that fetched it."`
+	By             string    `json:"by,omitempty" doc:"Who handed it over, or settled rows in quarantine."`
+	Settled        int64     `json:"settled,omitempty" doc:"Rows in quarantine that it settled: corrected, released or discarded."`
+	Note           string    `json:"note,omitempty" doc:"Why rows were discarded."`
+	Sandbox        bool      `json:"sandbox,omitempty" doc:"It was checked in the sandbox, and nothing of it counts."`
 	Started        time.Time `json:"started"`
 	Finished       time.Time `json:"finished,omitzero"`
 	Positions      []Span    `json:"positions,omitempty" doc:"Where its records lie in the log."`

@@ -51,7 +51,7 @@ func (p *pipeline) worker() (*worker, error) {
 		cells:     make([]string, len(p.found.Columns)),
 		seen:      map[string]bool{},
 	}
-	if p.found.Form == NDJSON {
+	if !p.found.form().columned() {
 		w.object = text.NewObject(p.layout.keys...)
 		w.cells = w.object.Values
 	}

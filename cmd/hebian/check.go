@@ -140,8 +140,8 @@ func (h *house) lastPayday(ctx context.Context, folder connectors.Folder) (schem
 		newest = max(newest, found.Month)
 	}
 	for _, file := range counts {
-		_, month := connectors.Describe(profiles, file)
-		newest = max(newest, month)
+		found, _ := connectors.Describe(profiles, file)
+		newest = max(newest, found.Month)
 	}
 	if newest == 0 {
 		return 0, usageError("there is no payroll file to tell the day to judge by: name it with --as-of YYYY-MM-DD")

@@ -73,7 +73,8 @@ func (a *agency) mend(b *book, row string, c *schemas.Correction) (string, error
 	if err != nil {
 		return "", err
 	}
-	file, _ := connectors.Describe(profiles, b.name)
+	found, _ := connectors.Describe(profiles, b.name)
+	file := found.File
 	column, value := columnOf(file, c.Field), c.Proposed
 	if c.Field == "capital" {
 		if column = columnOf(file, "capital_yuan"); column == "" {

@@ -257,8 +257,8 @@ func (d doors) findHeld(ctx context.Context, id int64) (r hub.Receipt, found con
 	if r, err = d.deliveries.Get(ctx, id); err != nil { // as it is now that it is ours
 		return r, found, nil, err
 	}
-	file, month := connectors.Describe(d.agencies, r.File)
-	if r.Outcome != hub.Held || file == nil {
+	found, known := connectors.Describe(d.agencies, r.File)
+	if r.Outcome != hub.Held || !known {
 		return r, found, nil, connectors.ErrNotHeld
 	}
 	why, err := d.notStanding(ctx, r)
@@ -268,7 +268,8 @@ func (d doors) findHeld(ctx context.Context, id int64) (r hub.Receipt, found con
 	if why != "" {
 		return r, found, nil, errors.Join(connectors.ErrNotHeld, d.discard(ctx, r, why))
 	}
-	return r, connectors.Found{File: file, Name: r.File, Path: d.held(id), Month: month, Bytes: r.Bytes}, giveBack, nil
+	found.Path, found.Bytes = d.held(id), r.Bytes
+	return r, found, giveBack, nil
 }
 
 // Release takes a held delivery in: a new delivery with a receipt of its own.

@@ -108,8 +108,8 @@ func (c *pushCommand) agencyOf(path string) (string, error) {
 		return "", err
 	}
 	folder := filepath.Base(filepath.Dir(whole))
-	if file, _ := connectors.Describe(profiles, folder+"/"+filepath.Base(whole)); file != nil {
-		return file.Agency, nil
+	if found, ok := connectors.Describe(profiles, folder+"/"+filepath.Base(whole)); ok {
+		return found.Agency, nil
 	}
 	return folder, nil
 }

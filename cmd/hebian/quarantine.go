@@ -33,7 +33,7 @@ func (q *quarantine) countAll(ctx context.Context, reader *hub.Reader) error {
 
 // count counts the misfits of a batch.
 func (q *quarantine) count(file string, b *hub.Batch) error {
-	described, _ := connectors.Describe(q.agencies, file)
+	described, known := connectors.Describe(q.agencies, file)
 	var m schemas.Misfit
 	for i := range b.Records {
 		r := &b.Records[i]
@@ -41,7 +41,7 @@ func (q *quarantine) count(file string, b *hub.Batch) error {
 			return err
 		}
 		at := quarantined{reason: string(m.Reason)}
-		if described != nil {
+		if known {
 			at.subject = described.Subject
 		}
 		if q.rows[at] += 1 - 2*int64(r.Op); q.rows[at] == 0 {

@@ -32,7 +32,7 @@ var technologies = map[string][]string{
 	"github.com/klauspost/compress":  {"hub/sqllog"},
 	"github.com/alecthomas/kong":     {"cmd/hebian"},
 	"github.com/goccy/go-yaml":       {"connectors", "matcher/rules", "matcher/entity", "cmd/hebian"},
-	"golang.org/x/text":              {"connectors/text", "schemas/ident", "cmd/hebian"},
+	"golang.org/x/text":              {"connectors", "schemas/ident", "cmd/hebian"},
 	"github.com/jedib0t/go-pretty":   {"cmd/hebian"},
 	"github.com/schollz/progressbar": {"cmd/hebian"},
 	"net/http":                       {"cmd/hebian", "connectors/push", "ops"},

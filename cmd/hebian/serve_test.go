@@ -245,11 +245,11 @@ func (h *served) deliver(name string, content []byte, header ...string) (reply, 
 // handedIn says whose a file of a county folder is, and where that agency posts it.
 func handedIn(t *testing.T, name string) (agency, path string) {
 	t.Helper()
-	file, _ := connectors.Describe(agencies(t), name)
-	if file == nil {
+	found, ok := connectors.Describe(agencies(t), name)
+	if !ok {
 		t.Fatalf("nobody delivers %s", name)
 	}
-	return file.Agency, "/v1/deliveries/" + file.Agency + name[strings.LastIndexByte(name, '/'):]
+	return found.Agency, "/v1/deliveries/" + found.Agency + name[strings.LastIndexByte(name, '/'):]
 }
 
 // take delivers a file that must be taken in.

@@ -260,11 +260,11 @@ var errNotOurs = errors.New("no profile describes the file")
 // file hands a file on. Bytes that were replaced by another road since are handed on only if somebody laid them
 // there anew; else they are what lay there all along, and the memory of it was lost.
 func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
-	file, name, month := e.profile.Find(e.base)
-	if file == nil {
+	found, ok := e.profile.Find(e.base)
+	if !ok {
 		return mark{}, errNotOurs
 	}
-	release, ok := f.Claims.Take(name)
+	release, ok := f.Claims.Take(found.Name)
 	if !ok {
 		return mark{}, connectors.ErrBusy
 	}
@@ -277,17 +277,15 @@ func (f *Folder) file(ctx context.Context, e entry) (mark, error) {
 		return mark{}, err
 	}
 	known := f.memory[e.name]
-	old, err := f.Books.Superseded(ctx, e.profile.Agency, name, spooled.Digest)
+	old, err := f.Books.Superseded(ctx, e.profile.Agency, found.Name, spooled.Digest)
 	if err != nil {
 		return mark{}, errors.Join(err, f.Spool.Done(spooled))
 	}
 	if old && known.Digest != spooled.Digest {
 		return mark{Digest: spooled.Digest, Outcome: connectors.Discarded, Error: "a newer version came by another road; lay the file there anew to have it count"}, f.Spool.Done(spooled)
 	}
-	u := connectors.Upload{
-		Found:  connectors.Found{File: file, Name: name, Path: spooled.Path, Month: month, Bytes: spooled.Bytes},
-		Digest: spooled.Digest, Mode: connectors.Full, By: e.profile.Agency,
-	}
+	found.Path, found.Bytes = spooled.Path, spooled.Bytes
+	u := connectors.Upload{Found: found, Digest: spooled.Digest, Mode: connectors.Full, By: e.profile.Agency}
 	r, err := f.Deliver(ctx, u)
 	if err := errors.Join(err, f.Spool.Done(spooled)); err != nil {
 		return mark{}, err

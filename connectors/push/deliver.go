@@ -133,8 +133,8 @@ func (s *Server) find(caller Caller, in *deliverInput) (connectors.Found, *Probl
 	if refused != nil {
 		return connectors.Found{}, refused
 	}
-	if file, name, month := profile.Find(in.File); file != nil {
-		return connectors.Found{File: file, Name: name, Month: month}, nil
+	if found, ok := profile.Find(in.File); ok {
+		return found, nil
 	}
 	var known []string
 	for _, file := range profile.Files {
