@@ -345,7 +345,7 @@ func TestProfileErrors(t *testing.T) {
 	for _, test := range []struct{ name, profile, says string }{
 		{"unknown key", "agency: x\nfiles:\n  - file: a\n    colour: red\n", "[4:5] unknown field"},
 		{"unknown subject", "agency: x\nfiles:\n  - {file: a, subject: x.y, form: csv, encoding: utf-8}\n", "no schema"},
-		{"unknown form", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: dbf, encoding: utf-8}\n", "want one of"},
+		{"unknown form", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: pdf, encoding: utf-8}\n", "want one of"},
 		{"unknown encoding", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: big5}\n", "want utf-8, gb18030 or auto"},
 		{"unknown field", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: f}]}\n", `no field "f"`},
 		{"a field that nothing fills", "agency: x\nfiles:\n  - {file: a, subject: civil.death, form: csv, encoding: utf-8, columns: [{header: h, field: name}]}\n", `no column gives the field "died_on"`},

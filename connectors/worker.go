@@ -28,6 +28,7 @@ type worker struct {
 	cells     []string
 	others    []schemas.Cell
 	seen      map[string]bool // unknown keys met so far
+	key       *rowKey         // of a file whose rows are known by a key; else nil
 }
 
 func (p *pipeline) worker() (*worker, error) {
@@ -50,6 +51,7 @@ func (p *pipeline) worker() (*worker, error) {
 		misfit:    schemas.Misfit{File: p.found.Name},
 		cells:     make([]string, len(p.found.Columns)),
 		seen:      map[string]bool{},
+		key:       newRowKey(p.found.File),
 	}
 	if !p.found.form().columned() {
 		w.object = text.NewObject(p.layout.keys...)
@@ -78,6 +80,9 @@ func (w *worker) run(j *job) {
 
 // read brings a record's cells into the row struct. A reason comes back when it does not fit.
 func (w *worker) read(record *text.Record, j *job) (header string, reason schemas.Reason, detail string) {
+	if w.key != nil {
+		w.key.key, w.key.is = w.key.key[:0], false
+	}
 	if record.Misfit != nil {
 		return record.Misfit.Column, record.Misfit.Reason, record.Misfit.Detail
 	}
@@ -92,6 +97,15 @@ func (w *worker) read(record *text.Record, j *job) (header string, reason schema
 	}
 	if flaw != nil {
 		return flaw.Column, flaw.Reason, flaw.Detail
+	}
+	if w.key != nil {
+		var missing string
+		if w.others, missing = w.key.look(w.cells, w.others); missing != "" {
+			return missing, schemas.ReasonMissing, "a row of this file is known by it"
+		}
+		if w.key.is {
+			return "", "", ""
+		}
 	}
 	return w.row.fill(w.cells, w.others, w.delivered)
 }
@@ -136,6 +150,12 @@ func (w *worker) members(line string, j *job) *text.Flaw {
 
 func (w *worker) accept(record *text.Record, j *job) (err error) {
 	start := len(j.bytes)
+	if w.key != nil && w.key.is {
+		gone := w.record(j.bytes, start, start, record.Line)
+		gone.Op = schemas.Retract
+		j.accepted = append(j.accepted, gone)
+		return nil
+	}
 	j.bytes = append(j.bytes, w.row.row.Key()...)
 	value := len(j.bytes)
 	if j.bytes, err = w.encoder.Append(j.bytes, w.schemaID, w.row.row); err != nil {
@@ -173,7 +193,15 @@ func (w *worker) refuse(record *text.Record, header string, reason schemas.Reaso
 // record gives the record whose key and value have just been written to the end of b.
 func (w *worker) record(b []byte, start, value int, line int64) schemas.Record {
 	r := schemas.Record{Line: line, Key: b[start:value:value], Value: b[value:len(b):len(b)]}
-	_, payload, _ := schemas.SplitFrame(r.Value) // our own frame
-	r.ID = schemas.ContentID(w.scope, payload)
+	_, payload, _ := schemas.SplitFrame(r.Value) // our own frame, or nothing
+	if w.key == nil {
+		r.ID = schemas.ContentID(w.scope, payload)
+		return r
+	}
+	key := w.key.key
+	if len(key) == 0 { // nobody can tell: the row by itself
+		key = w.misfit.Raw
+	}
+	r.ID = schemas.KeyedID(w.scope, key, payload)
 	return r
 }

@@ -69,7 +69,9 @@ func Open(dir string, now func() time.Time) (*Sandbox, error) {
 	return s, nil
 }
 
-func (s *Sandbox) path(id int64) string { return filepath.Join(s.dir, strconv.FormatInt(id, 10)+".json") }
+func (s *Sandbox) path(id int64) string {
+	return filepath.Join(s.dir, strconv.FormatInt(id, 10)+".json")
+}
 
 func (s *Sandbox) read(id int64) (k kept, err error) {
 	text, err := os.ReadFile(s.path(id))
