@@ -7,7 +7,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -94,24 +97,92 @@ var Profiles = sync.OnceValues(func() ([]Profile, error) {
 	return all, nil
 })
 
+// LoadProfiles gives the built-in profiles with those of an office's own folder, *.yaml: a new agency comes beside them, a file of a
+// known agency replaces the one of the same path or comes beside the others. Errors name file, line and column.
+func LoadProfiles(dir string) ([]Profile, error) {
+	builtin, err := Profiles()
+	if err != nil || dir == "" {
+		return builtin, err
+	}
+	all := slices.Clone(builtin)
+	for i := range all {
+		all[i].Files = slices.Clone(all[i].Files)
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("profiles: there is no *.yaml in %s", dir)
+	}
+	for _, name := range paths {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read profile: %w", err)
+		}
+		p, err := ParseProfile(content)
+		if err != nil {
+			return nil, fmt.Errorf("profile %s: %w", name, err)
+		}
+		all = merge(all, p)
+	}
+	slices.SortFunc(all, func(a, b Profile) int { return strings.Compare(a.Agency, b.Agency) })
+	for i := range all {
+		if err := all[i].checkNames(); err != nil {
+			return nil, fmt.Errorf("profiles of %s: %w", all[i].Agency, err)
+		}
+	}
+	return all, nil
+}
+
+func merge(all []Profile, p Profile) []Profile {
+	at := slices.IndexFunc(all, func(other Profile) bool { return other.Agency == p.Agency })
+	if at < 0 {
+		return append(all, p)
+	}
+	for _, file := range p.Files {
+		files := &all[at].Files
+		if same := slices.IndexFunc(*files, func(f File) bool { return f.Path == file.Path }); same >= 0 {
+			(*files)[same] = file
+		} else {
+			*files = append(*files, file)
+		}
+	}
+	return all
+}
+
 // ParseProfile reads a profile and checks it against the schemas. Errors name line and column.
 func ParseProfile(text []byte) (Profile, error) {
 	var p Profile
 	if err := DecodeYAML(text, &p); err != nil {
 		return p, err
 	}
+	if !agencyName.MatchString(p.Agency) {
+		return p, fmt.Errorf("agency is %q, want a short name of small letters, digits and hyphens", p.Agency)
+	}
 	for i := range p.Files {
 		p.Files[i].Agency = p.Agency
 		if err := p.Files[i].check(); err != nil {
 			return p, fmt.Errorf("%s: %w", p.Files[i].Path, err)
 		}
-		for j := range i {
-			if path.Base(p.Files[i].Path) == path.Base(p.Files[j].Path) {
-				return p, fmt.Errorf("%s: another file of the agency has the same name", p.Files[i].Path)
-			}
-		}
 	}
-	return p, nil
+	return p, p.checkNames()
+}
+
+// agencyName is what stands in paths, tokens and metrics.
+var agencyName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// checkNames makes sure that a file's name without its folder, in whatever form, means one file of the agency.
+func (p *Profile) checkNames() error {
+	seen := map[string]bool{}
+	for i := range p.Files {
+		stem := strings.TrimSuffix(path.Base(p.Files[i].Path), path.Ext(p.Files[i].Path))
+		if stem == "" || seen[stem] {
+			return fmt.Errorf("%s: another file of the agency has the same name", p.Files[i].Path)
+		}
+		seen[stem] = true
+	}
+	return nil
 }
 
 // Find looks for the agency's file of a name without a folder, which is how an agency hands it over. The name may end in that of

@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/term"
 
-	"hebian/connectors"
 	"hebian/hub/sqldb"
 	"hebian/ops/access"
 	accessdb "hebian/ops/access/sqldb"
@@ -170,21 +169,28 @@ func (c *accountList) Run(ctx context.Context, s streams) error {
 }
 
 type tokenIssue struct {
-	Agency  string `xor:"for" required:"" help:"Agency that the token speaks for."`
-	Account string `xor:"for" required:"" help:"Account that the token speaks for."`
-	Label   string `help:"What it is for, in words."`
-	Days    int    `default:"365" help:"Days until it expires."`
+	Agency  string   `xor:"for" required:"" help:"Agency that the token speaks for."`
+	Account string   `xor:"for" required:"" help:"Account that the token speaks for."`
+	Label   string   `help:"What it is for, in words."`
+	Days    int      `default:"365" help:"Days until it expires."`
+	Scope   []string `enum:"deliver,read,pull" help:"What an agency's token is for: deliver, read, pull. Default: all of it."`
+	Sandbox bool     `help:"For trying things out: what comes with it is checked and never counts."`
+	Config  string   `placeholder:"FILE" help:"Configuration of the hub, if it names profiles of its own."`
 	dataFolder
 }
 
 func (c *tokenIssue) Run(ctx context.Context, s streams) error {
 	if c.Agency != "" {
-		if err := knownAgency(c.Agency); err != nil {
+		if err := knownAgency(c.Config, c.Agency); err != nil {
 			return err
 		}
 	}
 	return c.with(ctx, func(a *access.Access) error {
-		secret, _, err := a.Issue(ctx, access.Token{Agency: c.Agency, Account: c.Account, Label: c.Label, Expires: time.Now().AddDate(0, 0, c.Days)})
+		t := access.Token{Agency: c.Agency, Account: c.Account, Label: c.Label, Sandbox: c.Sandbox, Expires: time.Now().AddDate(0, 0, c.Days)}
+		for _, scope := range c.Scope {
+			t.Scopes = append(t.Scopes, access.Scope(scope))
+		}
+		secret, _, err := a.Issue(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -194,11 +200,12 @@ func (c *tokenIssue) Run(ctx context.Context, s streams) error {
 }
 
 // knownAgency refuses a name that no profile has.
-func knownAgency(name string) error {
-	profiles, err := connectors.Profiles()
+func knownAgency(config, name string) error {
+	settings, err := readConfig(config)
 	if err != nil {
 		return err
 	}
+	profiles := settings.agencies
 	var names []string
 	for _, p := range profiles {
 		names = append(names, p.Agency)

@@ -39,7 +39,7 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	folder, err := scan(c.Dir)
+	folder, err := connectors.Scan(c.Dir, config.agencies)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (c *check) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = cmp.Or(err, closeHouse()) }()
 	if !given {
-		if asOf, err = h.lastPayday(ctx, folder); err != nil {
+		if asOf, err = h.lastPayday(ctx, folder, config.agencies); err != nil {
 			return err
 		}
 	}
@@ -126,11 +126,7 @@ func (c *check) house(ctx context.Context) (h *house, closeHouse func() error, e
 
 // lastPayday is the last day of the newest month that a payroll file of the folder, or one delivered
 // before, has in its name.
-func (h *house) lastPayday(ctx context.Context, folder connectors.Folder) (schemas.Date, error) {
-	profiles, err := connectors.Profiles()
-	if err != nil {
-		return 0, err
-	}
+func (h *house) lastPayday(ctx context.Context, folder connectors.Folder, profiles []connectors.Profile) (schemas.Date, error) {
 	counts, err := hub.Counting(ctx, h.deliveries)
 	if err != nil {
 		return 0, err

@@ -16,9 +16,12 @@ import (
 
 // config is what an office may set. hebian runs without any.
 type config struct {
+	Profiles   string           `yaml:"profiles"`   // folder of the office's own profiles, beside the built-in ones
 	Parameters rules.Parameters `yaml:"parameters"` // limits of the rules
 	Entities   entityConfig     `yaml:"entities"`
 	Serve      serveConfig      `yaml:"serve"`
+
+	agencies []connectors.Profile // of all profiles
 }
 
 // serveConfig is what an operator may set for a hub that stays up. Empty folders are not used.
@@ -47,20 +50,22 @@ func (c *serveConfig) check() error {
 }
 
 // readConfig reads a YAML file over the defaults. Unknown keys are refused with line and column.
-func readConfig(path string) (config, error) {
+func readConfig(path string) (_ config, err error) {
 	c := defaultConfig()
-	if path == "" {
-		return c, nil
+	var text []byte
+	if path != "" {
+		if text, err = os.ReadFile(path); err != nil {
+			return c, fmt.Errorf("read configuration: %w", err)
+		}
+		switch err := connectors.DecodeYAML(text, &c); {
+		case errors.Is(err, io.EOF) || len(bytes.TrimSpace(text)) == 0: // nothing, or comments only
+			c = defaultConfig()
+		case err != nil:
+			return c, usageError(fmt.Sprintf("configuration %s: %s", path, yaml.FormatError(err, false, true)))
+		}
 	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return c, fmt.Errorf("read configuration: %w", err)
-	}
-	switch err := connectors.DecodeYAML(text, &c); {
-	case errors.Is(err, io.EOF) || len(bytes.TrimSpace(text)) == 0: // nothing, or comments only
-		return defaultConfig(), nil
-	case err != nil:
-		return c, usageError(fmt.Sprintf("configuration %s: %s", path, yaml.FormatError(err, false, true)))
+	if c.agencies, err = connectors.LoadProfiles(beside(path, c.Profiles)); err != nil {
+		return c, usageError(fmt.Sprintf("configuration %s: %v", path, err))
 	}
 	for _, check := range []func() error{c.Parameters.Check, c.Entities.check, c.Serve.check, func() error { return c.Entities.load(filepath.Dir(path)) }} {
 		if err := check(); err != nil {
@@ -68,4 +73,12 @@ func readConfig(path string) (config, error) {
 		}
 	}
 	return c, nil
+}
+
+// beside is a path that stands in the configuration: it is meant from the folder of the configuration on. Empty stays empty.
+func beside(config, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(config), path)
 }

@@ -149,7 +149,7 @@ func (h *house) deliver(ctx context.Context, door *connectors.Door, found connec
 		session.Leave()
 		return hub.Receipt{}, err
 	}
-	return session.Finish(ctx, reading.Digest, reading.Bytes, reading.UnknownColumns)
+	return session.Finish(ctx, hub.Ending{Digest: reading.Digest, Bytes: reading.Bytes, UnknownColumns: reading.UnknownColumns})
 }
 
 // door opens a county folder for this house.

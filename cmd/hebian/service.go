@@ -61,8 +61,10 @@ func openService(ctx context.Context, o serviceOptions) (*service, error) {
 
 // furnish opens what the rooms keep in the database.
 func (s *service) furnish(ctx context.Context) (err error) {
-	if s.agencies, err = connectors.Profiles(); err != nil {
-		return err
+	if s.agencies = s.config.agencies; s.agencies == nil {
+		if s.agencies, err = connectors.Profiles(); err != nil {
+			return err
+		}
 	}
 	for _, a := range s.agencies {
 		s.entry[a.Agency] = new(sync.RWMutex)

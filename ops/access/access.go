@@ -6,6 +6,7 @@ package access
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,7 +25,25 @@ type Caller struct {
 	Agency  string // short name of the agency; empty for an account
 	Account string // name of the account; empty for an agency
 	Role    Role   // of the account
+	Scopes  []Scope
+	Sandbox bool // it speaks to the sandbox, which nothing leaves
 }
+
+// Scope is something that an agency's token is for.
+type Scope string
+
+// The scopes.
+const (
+	Deliver Scope = "deliver" // hand files over, declare months complete, mend refused rows
+	Read    Scope = "read"    // receipts, refused rows, what is due
+	Pull    Scope = "pull"    // feeds: corrections, findings, golden records
+)
+
+// Scopes are all there are.
+var Scopes = []Scope{Deliver, Read, Pull}
+
+// For says whether the caller's token is for something. Those of accounts, and those that name nothing, are for all.
+func (c *Caller) For(s Scope) bool { return len(c.Scopes) == 0 || slices.Contains(c.Scopes, s) }
 
 // Errors that callers branch on.
 var (

@@ -271,7 +271,7 @@ func TestTokens(t *testing.T) {
 	who := func(secret string, want access.Caller, wantErr error) {
 		t.Helper()
 		got, err := a.Who(t.Context(), secret)
-		if got != want || !errors.Is(err, wantErr) {
+		if !cmp.Equal(got, want) || !errors.Is(err, wantErr) {
 			t.Errorf("Who gave %+v, %v; want %+v, %v", got, err, want, wantErr)
 		}
 	}
@@ -280,9 +280,19 @@ func TestTokens(t *testing.T) {
 	for _, bad := range []string{"", "hb_", ofAgency + "A", ofAgency[3:], "hb_" + strings.Repeat("x", 1<<20)} {
 		who(bad, access.Caller{}, access.ErrToken)
 	}
+	tried, third, err := a.Issue(t.Context(), access.Token{Agency: "tax", Scopes: []access.Scope{access.Deliver, access.Read}, Sandbox: true, Expires: until})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trying := access.Caller{Agency: "tax", Scopes: []access.Scope{access.Deliver, access.Read}, Sandbox: true}
+	who(tried, trying, nil)
+	if !trying.For(access.Read) || trying.For(access.Pull) || !(&access.Caller{Agency: "tax"}).For(access.Pull) {
+		t.Error("a token is for other things than its scopes")
+	}
 	want := []access.Token{
 		{ID: id, Label: "payroll", Agency: "finance", Created: c.now, Expires: until, Used: c.now},
 		{ID: other, Account: "mei", Created: c.now, Expires: until, Used: c.now},
+		{ID: third, Agency: "tax", Scopes: trying.Scopes, Sandbox: true, Created: c.now, Expires: until, Used: c.now},
 	}
 	got, err := a.Tokens(t.Context())
 	if err != nil {
@@ -322,6 +332,8 @@ func TestBadTokens(t *testing.T) {
 	a, c := open(t)
 	later := c.now.Add(time.Hour)
 	for name, token := range map[string]access.Token{
+		"an account in the sandbox": {Account: "mei", Sandbox: true, Expires: time.Now().AddDate(10, 0, 0)},
+		"no scope":                  {Agency: "tax", Scopes: []access.Scope{"all"}, Expires: time.Now().AddDate(10, 0, 0)},
 		"for nobody":    {Expires: later},
 		"for two":       {Agency: "hr", Account: "mei", Expires: later},
 		"expired":       {Agency: "hr", Expires: c.now},

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,6 +26,8 @@ type Token struct {
 	Label   string    `json:"label,omitempty"` // what it is for, in words
 	Agency  string    `json:"agency,omitempty"`
 	Account string    `json:"account,omitempty"`
+	Scopes  []Scope   `json:"scopes,omitempty"`  // what it is for; none: all that the agency may do
+	Sandbox bool      `json:"sandbox,omitempty"` // it opens the sandbox only
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 	Used    time.Time `json:"used,omitzero"` // zero: never
@@ -38,6 +41,13 @@ func (a *Access) Issue(ctx context.Context, t Token) (secret string, id int64, e
 		return "", 0, errors.New("issue token: it is either for an agency or for an account")
 	case !now.Before(t.Expires):
 		return "", 0, errors.New("issue token: its expiry lies in the past")
+	case t.Agency == "" && (len(t.Scopes) > 0 || t.Sandbox):
+		return "", 0, errors.New("issue token: scopes and the sandbox are for tokens of agencies")
+	}
+	for _, scope := range t.Scopes {
+		if !slices.Contains(Scopes, scope) {
+			return "", 0, fmt.Errorf("issue token: there is no scope %q; the scopes are %v", scope, Scopes)
+		}
 	}
 	t.Created, t.Used = now, time.Time{}
 	secret = tokenPrefix + randomText()
@@ -66,7 +76,7 @@ func (a *Access) Who(ctx context.Context, secret string) (Caller, error) {
 		_ = a.store.TouchToken(ctx, t.ID, now)
 	}
 	if t.Agency != "" {
-		return Caller{Agency: t.Agency}, nil
+		return Caller{Agency: t.Agency, Scopes: t.Scopes, Sandbox: t.Sandbox}, nil
 	}
 	account, err := a.store.Account(ctx, t.Account)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"hebian/ops/access"
@@ -12,21 +13,25 @@ import (
 // AddToken keeps a token under its digest.
 func (s *Store) AddToken(ctx context.Context, digest []byte, t access.Token) (id int64, err error) {
 	account := sql.NullString{String: t.Account, Valid: t.Account != ""}
-	err = s.db.QueryRowContext(ctx, `INSERT INTO access_tokens (digest, label, agency, account, created, expires)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE ?4 IS NULL OR EXISTS (SELECT 1 FROM access_accounts WHERE name = ?4) RETURNING id`,
-		digest, t.Label, t.Agency, account, seconds(t.Created), seconds(t.Expires)).Scan(&id)
+	err = s.db.QueryRowContext(ctx, `INSERT INTO access_tokens (digest, label, agency, account, created, expires, scopes, sandbox)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE ?4 IS NULL OR EXISTS (SELECT 1 FROM access_accounts WHERE name = ?4) RETURNING id`,
+		digest, t.Label, t.Agency, account, seconds(t.Created), seconds(t.Expires), joined(t.Scopes), t.Sandbox).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, access.ErrUnknown
 	}
 	return id, err
 }
 
-const tokenColumns = `id, label, agency, coalesce(account, ''), created, expires, used`
+const tokenColumns = `id, label, agency, coalesce(account, ''), created, expires, used, scopes, sandbox`
 
 func scanToken(scan func(...any) error) (access.Token, error) {
 	var t access.Token
 	var created, expires, used int64
-	err := scan(&t.ID, &t.Label, &t.Agency, &t.Account, &created, &expires, &used)
+	var scopes string
+	err := scan(&t.ID, &t.Label, &t.Agency, &t.Account, &created, &expires, &used, &scopes, &t.Sandbox)
+	for scope := range strings.FieldsSeq(scopes) {
+		t.Scopes = append(t.Scopes, access.Scope(scope))
+	}
 	t.Created, t.Expires, t.Used = instant(created), instant(expires), instant(used)
 	return t, err
 }
@@ -67,4 +72,13 @@ func (s *Store) TouchToken(ctx context.Context, id int64, used time.Time) error 
 // RemoveToken removes a token.
 func (s *Store) RemoveToken(ctx context.Context, id int64) error {
 	return changed(s.db.ExecContext(ctx, `DELETE FROM access_tokens WHERE id = ?`, id))
+}
+
+// joined writes scopes into a column.
+func joined(scopes []access.Scope) string {
+	var names []string
+	for _, s := range scopes {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, " ")
 }
