@@ -22,6 +22,8 @@ type Found struct {
 	Bytes int64
 	As    Form   // what it is written in; "": as the profile says
 	In    string // encoding; "": as the profile says
+	// Mended: its rows were refused before and come back corrected, with the columns that a download of them has.
+	Mended bool
 }
 
 // Folder is what lies in a county folder.

@@ -40,6 +40,7 @@ type Reading struct {
 	Form           Form
 	Encoding       string   // "" where the form says it itself
 	Columns        []string // the header row, where there is one
+	Mends          []string // rows in quarantine that a mended file names
 }
 
 // FileError says that a file as a whole is not what its profile describes. The other files are not
@@ -92,7 +93,7 @@ func (d *Door) Read(ctx context.Context, found Found, taker Taker) (Reading, err
 	if err := file.check(); err != nil {
 		return Reading{}, fmt.Errorf("%s: %w", found.Name, err)
 	}
-	r := Reading{Bytes: file.hashed, UnknownColumns: p.unknown, Form: found.form(), Columns: p.layout.headers}
+	r := Reading{Bytes: file.hashed, UnknownColumns: p.unknown, Form: found.form(), Columns: p.layout.headers, Mends: p.mends}
 	r.Digest = "sha256:" + hex.EncodeToString(file.digest.Sum(nil))
 	if r.Form.encoded() {
 		r.Encoding = profileName(from.encoding)
@@ -110,6 +111,7 @@ type pipeline struct {
 	source   *watchedFile
 	layout   layout
 	unknown  []string
+	mends    []string
 	taken    int // rows handed over
 }
 
@@ -119,7 +121,8 @@ type job struct {
 	accepted []schemas.Record
 	misfits  []schemas.Record
 	unknown  []string
-	bytes    []byte // what records point into
+	mends    []string // rows in quarantine that it names
+	bytes    []byte   // what records point into
 	read     int64  // how far the file has been cut
 	err      error
 	done     chan struct{}
@@ -228,6 +231,7 @@ func (p *pipeline) handOver(ctx context.Context, taker Taker, ordered <-chan *jo
 		if err := taker.Quarantine(ctx, j.misfits); err != nil {
 			return err
 		}
+		p.mends = append(p.mends, j.mends...)
 		for _, column := range j.unknown {
 			if len(p.unknown) < maxUnknown && !slices.Contains(p.unknown, column) {
 				p.unknown = append(p.unknown, column)

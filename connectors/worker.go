@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"hebian/connectors/text"
@@ -29,6 +30,8 @@ type worker struct {
 	others    []schemas.Cell
 	seen      map[string]bool // unknown keys met so far
 	key       *rowKey         // of a file whose rows are known by a key; else nil
+	lossy     bool            // the form may have lost what stood in a cell
+	mended    bool            // rows that were refused come back corrected
 }
 
 func (p *pipeline) worker() (*worker, error) {
@@ -52,6 +55,8 @@ func (p *pipeline) worker() (*worker, error) {
 		cells:     make([]string, len(p.found.Columns)),
 		seen:      map[string]bool{},
 		key:       newRowKey(p.found.File),
+		lossy:     !p.found.form().encoded() || p.found.form() == DBF,
+		mended:    p.found.Mended,
 	}
 	if !p.found.form().columned() {
 		w.object = text.NewObject(p.layout.keys...)
@@ -63,6 +68,7 @@ func (p *pipeline) worker() (*worker, error) {
 // run fills the job's records and misfits from its block.
 func (w *worker) run(j *job) {
 	j.accepted, j.misfits, j.unknown, j.bytes, j.err = j.accepted[:0], j.misfits[:0], j.unknown[:0], j.bytes[:0], nil
+	j.mends = j.mends[:0]
 	for i := range j.block.Records {
 		record := &j.block.Records[i]
 		header, reason, detail := w.read(record, j)
@@ -84,7 +90,11 @@ func (w *worker) read(record *text.Record, j *job) (header string, reason schema
 		w.key.key, w.key.is = w.key.key[:0], false
 	}
 	if record.Misfit != nil {
-		return record.Misfit.Column, record.Misfit.Reason, record.Misfit.Detail
+		reason := record.Misfit.Reason
+		if w.lossy && reason == schemas.ReasonUnreadable {
+			reason = schemas.ReasonLost
+		}
+		return record.Misfit.Column, reason, record.Misfit.Detail
 	}
 	line, flaw := w.decoder.Decode(record.Raw)
 	if flaw == nil {
@@ -98,6 +108,9 @@ func (w *worker) read(record *text.Record, j *job) (header string, reason schema
 	if flaw != nil {
 		return flaw.Column, flaw.Reason, flaw.Detail
 	}
+	if w.mended {
+		w.others = w.unnoted(j)
+	}
 	if w.key != nil {
 		var missing string
 		if w.others, missing = w.key.look(w.cells, w.others); missing != "" {
@@ -110,6 +123,16 @@ func (w *worker) read(record *text.Record, j *job) (header string, reason schema
 	return w.row.fill(w.cells, w.others, w.delivered)
 }
 
+// unnoted notes which row in quarantine a mended one stands for, and gives its other cells without what a download put there.
+func (w *worker) unnoted(j *job) []schemas.Cell {
+	for _, cell := range w.others {
+		if cell.Column == noteRow {
+			j.mends = append(j.mends, strings.Clone(cell.Text))
+		}
+	}
+	return slices.DeleteFunc(w.others, func(c schemas.Cell) bool { return slices.Contains(notes, c.Column) })
+}
+
 // split puts the fields of a CSV row in the order of the profile's columns.
 func (w *worker) split(line string) (flaw *text.Flaw) {
 	if w.fields, flaw = text.SplitFields(line, w.fields[:0]); flaw != nil {
@@ -117,6 +140,11 @@ func (w *worker) split(line string) (flaw *text.Flaw) {
 	}
 	if len(w.fields) != w.layout.fields {
 		return &text.Flaw{Reason: schemas.ReasonFieldCount, Detail: fmt.Sprintf("%d fields, the header has %d", len(w.fields), w.layout.fields)}
+	}
+	if w.mended {
+		for i, field := range w.fields {
+			w.fields[i] = field
+		}
 	}
 	for i, place := range w.layout.place {
 		w.cells[i] = ""

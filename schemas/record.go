@@ -8,11 +8,18 @@ import (
 
 // ID names a record for good: the first 16 bytes of SHA-256 over agency, file, content and the
 // ordinal among equal rows of the delivery. The same file sent again gives the same IDs; equal rows
-// of one file get different ones.
+// of one file get different ones. In a keyed file (KeyedID) the first 10 bytes stand for the row's key.
 type ID [16]byte
+
+// rowKeyBytes is how much of a KeyedID stands for the row's key. The rest, of the content, only has to tell the
+// few versions of one row apart.
+const rowKeyBytes = 10
 
 // String writes the ID in hexadecimal.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// RowKey is what stands for the row's key in a KeyedID. In another ID it means nothing.
+func (id ID) RowKey() [rowKeyBytes]byte { return [rowKeyBytes]byte(id[:rowKeyBytes]) }
 
 // Op says what a record does to what is known.
 type Op uint8
@@ -20,7 +27,8 @@ type Op uint8
 const (
 	// Assert adds the row.
 	Assert Op = iota
-	// Retract takes back a row asserted earlier under the same ID: a newer version of its file lacks it.
+	// Retract takes back a row asserted earlier under the same ID: a newer version of its file lacks it. On its way into
+	// a merge it says that the row of this key is gone, whatever its content was.
 	Retract
 )
 
@@ -71,6 +79,7 @@ const (
 	ReasonMissing    Reason = "MISSING"      // a required value is empty
 	ReasonUnreadable Reason = "UNREADABLE"   // a date, month, amount, number or value of a set that can't be read
 	ReasonInterval   Reason = "INTERVAL"     // the end is not after the start
+	ReasonLost       Reason = "LOST"         // the file itself no longer holds what stood there, as the last digits of a number in a workbook
 	ReasonUnknownRow Reason = "UNKNOWN_ROW"  // a row to take back that the file does not hold
 )
 
@@ -80,6 +89,20 @@ func ContentID(scope [32]byte, content []byte) ID {
 	var buf [1024]byte
 	sum := sha256.Sum256(append(append(buf[:0], scope[:16]...), content...))
 	return ID(sum[:16])
+}
+
+// KeyedID is the ID of a row of a keyed file: 10 bytes of SHA-256 over scope and the row's key, then 6 over scope and
+// content. Versions of one row share the first part, and the same version gives the same ID. scope and content are as in
+// ContentID; rowKey is the cells of the profile's row key, written so that no two keys look alike.
+func KeyedID(scope [32]byte, rowKey, content []byte) ID {
+	key, version := keyedHalf(scope, 1, rowKey), keyedHalf(scope, 2, content)
+	return ID(append(key[:rowKeyBytes], version[:len(ID{})-rowKeyBytes]...))
+}
+
+// keyedHalf hashes what one part of a KeyedID stands for; half keeps the two apart.
+func keyedHalf(scope [32]byte, half byte, of []byte) [sha256.Size]byte {
+	var buf [1024]byte
+	return sha256.Sum256(append(append(append(buf[:0], scope[:16]...), half), of...))
 }
 
 // Scope stands for an agency and a file in the IDs of its rows.
