@@ -108,6 +108,7 @@ var parsedSubjects = sync.OnceValue(func() []*Subject {
 		{Name: "hub.golden", New: func() any { return new(Golden) }},
 		{Name: "hub.misfit", New: func() any { return new(Misfit) }},
 		{Name: "social.insurance", New: func() any { return new(Insurance) }},
+		{Name: "staffing.certificate", New: func() any { return new(Certificate) }},
 		{Name: "staffing.department", New: func() any { return new(Department) }},
 		{Name: "staffing.duty", New: func() any { return new(Duty) }},
 		{Name: "staffing.establishment_plan", New: func() any { return new(EstablishmentPlan) }},

@@ -1,5 +1,5 @@
 // Package institution knows where the log holds what agencies keep about an institution beside its registration: departments,
-// establishment plans, duties, online names, figures of the service hall, registration events. It keeps places only; what stands there
+// establishment plans, duties, online names, certificates, figures of the service hall, registration events. It keeps places only; what stands there
 // is read from the log when somebody asks. It judges nothing.
 package institution
 
@@ -15,7 +15,7 @@ import (
 
 // Topics lists what is kept about institutions. Records of all of them are keyed by the unit's code.
 func Topics() []string {
-	return []string{"staffing.department", "staffing.establishment_plan", "staffing.duty", "staffing.online_name", "hall.case_figure", "entity.event"}
+	return []string{"staffing.department", "staffing.establishment_plan", "staffing.duty", "staffing.online_name", "staffing.certificate", "hall.case_figure", "entity.event"}
 }
 
 // MaxRows bounds the rows of one topic that Of gives: five years of an institution's monthly figures on 80 duties.

@@ -18,6 +18,7 @@ const firstOther = 20
 var otherTopics = [...]string{
 	"entity.registration", "entity.division", "entity.event",
 	"staffing.department", "staffing.establishment_plan", "staffing.duty", "staffing.online_name", "hall.case_figure",
+	"staffing.certificate",
 }
 
 // RefTopics lists the topics that references may lead into.
