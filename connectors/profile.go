@@ -21,6 +21,11 @@ import (
 //go:embed profiles/*.yaml
 var profiles embed.FS
 
+// Template is a profile for an agency that has none yet, with everything that can stand in one.
+//
+//go:embed profiles/templates/generic.yaml
+var Template []byte
+
 // Profile says what an agency hands over and how its columns become our words.
 type Profile struct {
 	Agency string `yaml:"agency"` // short name, as in paths and metrics

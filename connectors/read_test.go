@@ -427,3 +427,17 @@ func FuzzParseProfile(f *testing.F) {
 		}
 	})
 }
+
+// The template is a profile as it stands.
+func TestTemplate(t *testing.T) {
+	p, err := connectors.ParseProfile(connectors.Template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, ok := p.Find("register.xlsx"); !ok || found.As != connectors.XLSX {
+		t.Errorf("register.xlsx is found as %+v", found)
+	}
+	if found, ok := p.Find("wages-202609.csv.gz"); !ok || found.Month != 202609 {
+		t.Errorf("wages-202609.csv.gz is found as %+v", found)
+	}
+}
