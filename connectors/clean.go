@@ -92,15 +92,3 @@ func sameHeader(header string) string {
 		return unicode.ToLower(r)
 	}, width.Fold.String(header))
 }
-
-// The columns that stand in front of a refused row when it is handed back.
-const (
-	noteRow    = "_row"
-	noteLine   = "_line"
-	noteColumn = "_column"
-	noteReason = "_reason"
-	noteDetail = "_detail"
-	noteRaw    = "_raw" // behind the others: the row as it came, where it can't be cut into cells
-)
-
-var notes = []string{noteRow, noteLine, noteColumn, noteReason, noteDetail, noteRaw}

@@ -56,8 +56,8 @@ func (f *Found) encodingName() string {
 	return f.Encoding
 }
 
-// keyed says whether the rows of the file are known by a key.
-func (f *File) keyed() bool { return len(f.Key) > 0 }
+// Keyed says whether the rows of the file are known by a key.
+func (f *File) Keyed() bool { return len(f.Key) > 0 }
 
 // plain is the path of the file of a month; 0 for a file that is not one of a month.
 func (f *File) plain(month schemas.Month) string {

@@ -26,6 +26,8 @@ type keeper struct {
 	misfits []schemas.Misfit
 	ids     []schemas.ID
 	fail    error
+
+	misfitIDs []schemas.ID
 }
 
 func (k *keeper) Accept(_ context.Context, records []schemas.Record) error {
@@ -34,6 +36,10 @@ func (k *keeper) Accept(_ context.Context, records []schemas.Record) error {
 		return err
 	}
 	for _, r := range records {
+		if r.Op == schemas.Retract {
+			k.ids = append(k.ids, r.ID)
+			continue
+		}
 		row := k.subject.New()
 		if err := schemas.Decode(r.Value, walker, row); err != nil {
 			k.t.Errorf("line %d: %v", r.Line, err)
@@ -56,7 +62,7 @@ func (k *keeper) Quarantine(_ context.Context, misfits []schemas.Record) error {
 		if err := schemas.Decode(r.Value, walker, &m); err != nil {
 			k.t.Errorf("line %d: %v", r.Line, err)
 		}
-		k.misfits = append(k.misfits, m)
+		k.misfits, k.misfitIDs = append(k.misfits, m), append(k.misfitIDs, r.ID)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ const notesPrefix = "$"
 var defaultGone = Gone{Column: "$gone", Values: []string{"true"}}
 
 func newRowKey(f *File) *rowKey {
-	if !f.keyed() {
+	if !f.Keyed() {
 		return nil
 	}
 	k := &rowKey{headers: f.Key, gone: defaultGone, columns: f.Columns}

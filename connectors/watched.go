@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"os"
 	"slices"
 	"syscall"
@@ -51,6 +52,13 @@ func (f *watchedFile) ReadAt(p []byte, off int64) (int, error) {
 		f.head = slices.Clone(p[:min(n, headBytes)])
 	}
 	return n, err
+}
+
+// digestAll digests the file from start to end, for forms that are not read so.
+func (f *watchedFile) digestAll() error {
+	n, err := io.Copy(f.digest, io.NewSectionReader(f.File, 0, f.opened.Size()))
+	f.hashed = n
+	return err
 }
 
 // check says whether the file is still the one that was opened, read to its end.

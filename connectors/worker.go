@@ -143,7 +143,7 @@ func (w *worker) split(line string) (flaw *text.Flaw) {
 	}
 	if w.mended {
 		for i, field := range w.fields {
-			w.fields[i] = field
+			w.fields[i] = text.Unneutralise(field)
 		}
 	}
 	for i, place := range w.layout.place {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"hebian/connectors"
 )
 
 // Sink writes what goes out to agencies: OUT/AGENCY/ID.json, one file each.
@@ -49,3 +51,34 @@ func (s Sink) make(dir string) error {
 	}
 	return syncDir(s.Dir)
 }
+
+// Parcels writes dispatches into one folder, as files of a record a line: DIR/ID.ndjson.
+type Parcels struct{ Dir string }
+
+// Send puts a dispatch into the folder as Sink.Write does.
+func (p Parcels) Send(ctx context.Context, d connectors.Dispatch) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if !plain.MatchString(d.ID()) {
+		return "", fmt.Errorf("send %q: it is no name for a file", d.ID())
+	}
+	if stat, err := os.Stat(p.Dir); err != nil || !stat.IsDir() {
+		return "", &connectors.Trouble{Kind: connectors.Unreachable, Err: fmt.Errorf("the folder %s is not there: is the share mounted?", p.Dir)}
+	}
+	var body []byte
+	for _, r := range d.Records {
+		body = append(append(body, r.JSON...), '\n')
+	}
+	path := filepath.Join(p.Dir, d.ID()+".ndjson")
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, body) {
+		return "", syncDir(p.Dir)
+	}
+	if err := whole(path, body, 0o640); err != nil {
+		return "", &connectors.Trouble{Kind: connectors.Unreachable, Err: fmt.Errorf("write dispatch %s: %w", d.ID(), err)}
+	}
+	return "", nil
+}
+
+// Close has nothing to let go of.
+func (Parcels) Close() error { return nil }
