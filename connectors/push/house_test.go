@@ -257,3 +257,14 @@ func (r *road) send(t *testing.T, q request) (*http.Response, string) {
 	}
 	return response, string(text)
 }
+
+func (h *house) List(_ context.Context, f push.Filter) ([]connectors.Receipt, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := slices.Clone(h.receipts)
+	slices.Reverse(all)
+	all = slices.DeleteFunc(all, func(r connectors.Receipt) bool {
+		return f.Agency != "" && r.Agency != f.Agency || f.File != "" && r.File != f.File || f.Outcome != "" && r.Outcome != f.Outcome || f.Connector != "" && r.Connector != f.Connector || f.Before > 0 && r.Delivery >= f.Before
+	})
+	return all[:min(len(all), f.Limit)], nil
+}

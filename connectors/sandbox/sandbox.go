@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"hebian/connectors"
+	"hebian/connectors/push"
 	"hebian/schemas"
 )
 
@@ -139,7 +140,7 @@ func (s *Sandbox) forget(agency string) error {
 func (s *Sandbox) of(agency string) []connectors.Receipt {
 	var theirs []connectors.Receipt
 	for _, r := range s.receipts {
-		if r.Agency == agency {
+		if r.Agency == agency || agency == "" {
 			theirs = append(theirs, r)
 		}
 	}
@@ -187,14 +188,16 @@ func (s *Sandbox) Refused(ctx context.Context, id int64, fn func(connectors.Refu
 	return nil
 }
 
-// Receipts lists the receipts of an agency below a number, the newest first.
-func (s *Sandbox) Receipts(_ context.Context, agency string, before int64, limit int) []connectors.Receipt {
+// List gives the receipts of an agency, the newest first.
+func (s *Sandbox) List(_ context.Context, f push.Filter) ([]connectors.Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	theirs := s.of(agency)
+	theirs := s.of(f.Agency)
 	slices.Reverse(theirs)
-	theirs = slices.DeleteFunc(theirs, func(r connectors.Receipt) bool { return before > 0 && r.Delivery >= before })
-	return theirs[:min(limit, len(theirs))]
+	theirs = slices.DeleteFunc(theirs, func(r connectors.Receipt) bool {
+		return f.Before > 0 && r.Delivery >= f.Before || f.File != "" && r.File != f.File || f.Outcome != "" && r.Outcome != f.Outcome || f.Connector != ""
+	})
+	return theirs[:min(f.Limit, len(theirs))], nil
 }
 
 // Release says that nothing is held here.
