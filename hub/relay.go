@@ -54,6 +54,9 @@ type Sink interface {
 // Relay carries corrections from the outbox into the log, and from there to their agencies. A kill between two steps makes it
 // do the later one again: the log then knows the record, and the sink the id. It is the only one that writes to the topic.
 type Relay struct {
+	// Elsewhere says of which agencies corrections only go into the log here: somebody else brings them, and notes that they are sent. nil: of none.
+	Elsewhere func(agency string) bool
+
 	outbox  Outbox
 	log     Log
 	sink    Sink
@@ -124,6 +127,9 @@ func (r *Relay) Drain(ctx context.Context) (sent int, err error) {
 	var group errgroup.Group
 	group.SetLimit(relayTargets)
 	for i, batch := range batches {
+		if r.Elsewhere != nil && r.Elsewhere(batch[0].Correction.Agency) {
+			continue
+		}
 		group.Go(func() error {
 			counts[i], errs[i] = r.send(ctx, batch)
 			return nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
@@ -20,6 +21,11 @@ type config struct {
 	Parameters rules.Parameters `yaml:"parameters"` // limits of the rules
 	Entities   entityConfig     `yaml:"entities"`
 	Serve      serveConfig      `yaml:"serve"`
+	Limits     limitConfig      `yaml:"limits"`
+	// Connectors fetch from agencies and bring to them.
+	Connectors []connectorConfig `yaml:"connectors"`
+	// Golden are the agencies that may pull golden records, or have them brought.
+	Golden []string `yaml:"golden"`
 
 	agencies []connectors.Profile // of all profiles
 }
@@ -33,8 +39,22 @@ type serveConfig struct {
 	SpoolMBytes     int64  `yaml:"spool_mbytes"`     // room for all files that are on their way at once
 }
 
+// limitConfig bounds what an agency may ask for; 0: no bound.
+type limitConfig struct {
+	RequestsPerSecond float64 `yaml:"requests_per_second"`
+	Burst             int     `yaml:"burst"`
+	DailyMBytes       int64   `yaml:"daily_mbytes"` // of files, in a day
+}
+
+func (c *limitConfig) check() error {
+	if c.RequestsPerSecond < 0 || c.Burst < 0 || c.DailyMBytes < 0 || c.RequestsPerSecond > 0 && c.Burst == 0 {
+		return fmt.Errorf("limits: no number may be below 0, and burst must be 1 or more where requests are limited")
+	}
+	return nil
+}
+
 func defaultConfig() config {
-	return config{Parameters: rules.Defaults(), Entities: defaultEntityConfig(), Serve: serveConfig{WithdrawPercent: 10, UploadMBytes: 4096, SpoolMBytes: 16384}}
+	return config{Parameters: rules.Defaults(), Entities: defaultEntityConfig(), Serve: serveConfig{WithdrawPercent: 10, UploadMBytes: 4096, SpoolMBytes: 16384}, Limits: limitConfig{RequestsPerSecond: 50, Burst: 200}}
 }
 
 func (c *serveConfig) check() error {
@@ -67,7 +87,7 @@ func readConfig(path string) (_ config, err error) {
 	if c.agencies, err = connectors.LoadProfiles(beside(path, c.Profiles)); err != nil {
 		return c, usageError(fmt.Sprintf("configuration %s: %v", path, err))
 	}
-	for _, check := range []func() error{c.Parameters.Check, c.Entities.check, c.Serve.check, func() error { return c.Entities.load(filepath.Dir(path)) }} {
+	for _, check := range []func() error{c.Parameters.Check, c.Entities.check, c.Serve.check, c.Limits.check, func() error { return c.checkConnectors(path) }, func() error { return c.Entities.load(filepath.Dir(path)) }} {
 		if err := check(); err != nil {
 			return c, usageError(fmt.Sprintf("configuration %s: %v", path, err))
 		}
@@ -81,4 +101,22 @@ func beside(config, path string) string {
 		return path
 	}
 	return filepath.Join(filepath.Dir(config), path)
+}
+
+// checkConnectors looks at the connectors, reads their secrets, and sets what is not given.
+func (c *config) checkConnectors(path string) error {
+	known := func(agency string) bool {
+		return slices.ContainsFunc(c.agencies, func(p connectors.Profile) bool { return p.Agency == agency })
+	}
+	for _, agency := range c.Golden {
+		if !known(agency) {
+			return fmt.Errorf("golden: there is no agency called %q", agency)
+		}
+	}
+	for i := range c.Connectors {
+		if err := c.Connectors[i].check(path, c.agencies); err != nil {
+			return fmt.Errorf("connectors[%d] %s: %w", i, c.Connectors[i].Name, err)
+		}
+	}
+	return nil
 }

@@ -102,7 +102,7 @@ func (h *house) takeIn(ctx context.Context, folder connectors.Folder, s streams)
 
 // whole announces a file that is all its agency has under its name.
 func whole(found connectors.Found) hub.Manifest {
-	return hub.Manifest{Agency: found.Agency, File: found.Name, Subject: found.Subject, Mode: hub.Full}
+	return hub.Manifest{Agency: found.Agency, File: found.Name, Subject: found.Subject, Mode: hub.Full, Keyed: found.Keyed(), Period: found.Month}
 }
 
 func receiptTable(w io.Writer, receipts []hub.Receipt) {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"hebian/connectors"
+	"hebian/connectors/push"
 	"hebian/hub"
 	"hebian/hub/sqldb"
 	"hebian/schemas"
@@ -32,7 +33,7 @@ func (d doors) Deliver(ctx context.Context, u connectors.Upload) (connectors.Rec
 			return connectors.Receipt{}, err
 		}
 	}
-	r, err := d.take(ctx, d.door("", nil), u.Found, hub.Manifest{Agency: u.Agency, File: u.Name, Subject: u.Subject, Mode: hub.Mode(u.Mode), Key: u.Key})
+	r, err := d.take(ctx, d.door("", nil), u.Found, manifestOf(u))
 	switch {
 	case err != nil:
 	case r.Outcome == hub.Held:
@@ -43,6 +44,13 @@ func (d doors) Deliver(ctx context.Context, u connectors.Upload) (connectors.Rec
 		d.tidy(d.supersede(ctx, r))
 	}
 	return answer(r, err)
+}
+
+// manifestOf announces what a road brings.
+func manifestOf(u connectors.Upload) hub.Manifest {
+	return hub.Manifest{
+		Agency: u.Agency, File: u.Name, Subject: u.Subject, Mode: hub.Mode(u.Mode), Key: u.Key, Keyed: u.Keyed(), By: u.By, Period: u.Period, Connector: u.Connector,
+	}
 }
 
 // answer tells in the doors' words how a delivery went. That a file is not what its profile says is no error
@@ -73,6 +81,10 @@ func receiptOf(r hub.Receipt) connectors.Receipt {
 		Outcome: connectors.Outcome(r.Outcome), Error: r.Error, Digest: r.Digest, Bytes: r.Bytes,
 		RowsRead: r.RowsRead, Accepted: r.Accepted, Quarantined: r.Quarantined, Added: r.Added, Unchanged: r.Unchanged, Retracted: r.Retracted,
 		Withdrawn: r.Withdrawn, Earlier: r.Earlier, Live: r.Live, UnknownColumns: r.UnknownColumns, Started: r.Started, Finished: r.Finished,
+		Form: connectors.Form(r.Form), Encoding: r.Encoding, Connector: r.Connector, By: r.By, Settled: r.Settled, Note: r.Note,
+	}
+	if r.Period != 0 {
+		c.Period = r.Period.String()
 	}
 	for _, span := range r.Spans {
 		if span.Next > span.First {
@@ -268,7 +280,7 @@ func (d doors) findHeld(ctx context.Context, id int64) (r hub.Receipt, found con
 	if why != "" {
 		return r, found, nil, errors.Join(connectors.ErrNotHeld, d.discard(ctx, r, why))
 	}
-	found.Path, found.Bytes = d.held(id), r.Bytes
+	found.Path, found.Bytes, found.As, found.In = d.held(id), r.Bytes, connectors.Form(r.Form), r.Encoding
 	return r, found, giveBack, nil
 }
 
@@ -279,7 +291,7 @@ func (d doors) Release(ctx context.Context, id int64, by string) (connectors.Rec
 		return receiptOf(held), err
 	}
 	defer release()
-	r, err := d.take(ctx, d.door("", nil), found, hub.Manifest{Agency: held.Agency, File: held.File, Subject: held.Subject, Mode: held.Mode, Key: held.Key, Confirmed: true})
+	r, err := d.take(ctx, d.door("", nil), found, hub.Manifest{Agency: held.Agency, File: held.File, Subject: held.Subject, Mode: held.Mode, Key: held.Key, Keyed: found.Keyed(), By: by, Period: held.Period, Connector: held.Connector, Confirmed: true})
 	if err != nil {
 		return answer(r, err)
 	}
@@ -340,4 +352,14 @@ func (d doors) Declared(ctx context.Context, agency string) ([]connectors.Declar
 
 func declarationOf(p hub.Period) connectors.Declaration {
 	return connectors.Declaration{Agency: p.Agency, Month: p.Month, Kind: connectors.Kind(p.Kind), Empty: p.Empty, Declared: p.Declared, By: p.By}
+}
+
+// List gives receipts, the newest first.
+func (d doors) List(ctx context.Context, f push.Filter) ([]connectors.Receipt, error) {
+	all, err := d.deliveries.List(ctx, hub.ReceiptFilter{Agency: f.Agency, File: f.File, Outcome: hub.Outcome(f.Outcome), Connector: f.Connector, Before: f.Before, Limit: f.Limit})
+	list := make([]connectors.Receipt, len(all))
+	for i := range all {
+		list[i] = receiptOf(all[i])
+	}
+	return list, err
 }

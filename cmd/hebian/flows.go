@@ -10,6 +10,8 @@ import (
 
 	"hebian/connectors"
 	"hebian/connectors/drop"
+	"hebian/connectors/life"
+	"hebian/connectors/sandbox"
 	"hebian/hub"
 	"hebian/matcher"
 	"hebian/matcher/queue"
@@ -36,6 +38,10 @@ type service struct {
 	spool    *connectors.Spool
 	claims   connectors.Claims
 	sink     drop.Sink
+	feeds    *feeds
+	keeper   *life.Keeper        // of connectors
+	bringers map[string]*bringer // by connector
+	sandbox  *sandbox.Sandbox
 	wake     chan struct{} // the relay: a decision was taken
 	asking   chan struct{} // held by who has everybody judged for an answer
 
@@ -89,6 +95,11 @@ const maxArrivals = 256
 
 // take takes one file in and tells the judge. The receipt says how it went, as house.deliver says it.
 func (s *service) take(ctx context.Context, door *connectors.Door, found connectors.Found, m hub.Manifest) (hub.Receipt, error) {
+	return s.admit(ctx, m, func(ctx context.Context) (hub.Receipt, error) { return s.deliver(ctx, door, found, m) })
+}
+
+// admit has a delivery made and tells the judge.
+func (s *service) admit(ctx context.Context, m hub.Manifest, deliver func(context.Context) (hub.Receipt, error)) (hub.Receipt, error) {
 	entry := s.entry[m.Agency]
 	entry.RLock() // a declaration does not overtake the files that it speaks of
 	defer entry.RUnlock()
@@ -96,7 +107,7 @@ func (s *service) take(ctx context.Context, door *connectors.Door, found connect
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
 	started := time.Now()
-	receipt, err := s.deliver(ctx, door, found, m)
+	receipt, err := deliver(ctx)
 	if err != nil {
 		receipt, err = s.makeSure(ctx, receipt, err)
 	}
@@ -184,6 +195,7 @@ func (s *service) caughtUp(ctx context.Context) error {
 // relay carries decided corrections to the agencies until stop is closed, and then what still waits.
 func (s *service) relay(ctx context.Context, stop <-chan struct{}) {
 	relay := hub.NewRelay(s.queue, s.log, s.sink, s.schemaIDs[hub.CorrectionTopic])
+	relay.Elsewhere = s.bringsCorrections
 	relay.Run(ctx, stop, s.wake, func(err error) {
 		s.metrics.Retried("relay")
 		s.logger.Error("corrections wait", "error", err)

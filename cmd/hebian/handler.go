@@ -2,17 +2,21 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"hebian/connectors"
 	"hebian/connectors/push"
+	"hebian/hub"
 	"hebian/matcher"
 	"hebian/matcher/evidence"
 	"hebian/matcher/state"
@@ -36,6 +40,8 @@ func (s *service) handler() (http.Handler, error) {
 	api := humago.New(mux, config)
 	push.Register(api, push.Options{
 		Hub: doors{s}, Who: s.whoPushes, Profiles: s.agencies, Spool: s.spool, Claims: &s.claims, Today: s.today, Log: s.logger,
+		Sandbox: s.sandbox, Uploads: s.folder(uploadFolder), Quarantine: mending{doors{s}}, Connectors: steering{s}, Feeds: s.feeds, Expected: s.expected,
+		Limits: push.Limits{RequestsPerSecond: s.config.Limits.RequestsPerSecond, Burst: s.config.Limits.Burst, DailyBytes: s.config.Limits.DailyMBytes << 20},
 	})
 	pages, err := desk.New(desk.Options{
 		Access: s.access, Queue: wakingQueue{s.queue, s}, Sources: s.sources, UnitName: s.units.of, Now: s.now, Secure: s.secure, IsFull: isFull,
@@ -83,9 +89,51 @@ func (s *service) whoPushes(ctx context.Context, token string) (push.Caller, err
 	case err != nil:
 		return push.Caller{}, err
 	case who.Agency != "":
-		return push.Caller{Name: who.Agency, Agency: who.Agency}, nil
+		caller := push.Caller{Name: who.Agency, Agency: who.Agency, Sandbox: who.Sandbox}
+		for _, scope := range who.Scopes {
+			caller.Scopes = append(caller.Scopes, string(scope))
+		}
+		return caller, nil
 	}
 	return push.Caller{Name: who.Account, Operator: who.Role == access.Operator}, nil
+}
+
+// uploadFolder is where uploads in parts lie, below the data folder.
+const uploadFolder = "uploads"
+
+// expected lists what an agency has promised for some months, and what came of it.
+func (s *service) expected(ctx context.Context, agency string, from, to schemas.Month) ([]connectors.Expected, error) {
+	at := slices.IndexFunc(s.agencies, func(p connectors.Profile) bool { return p.Agency == agency })
+	if at < 0 {
+		return nil, connectors.ErrUnknown
+	}
+	var failed error
+	all := s.agencies[at].Calendar(from, to, s.today(), func(file string, period schemas.Month) schemas.Date {
+		day, err := s.came(ctx, agency, file, period)
+		failed = cmp.Or(failed, err)
+		return day
+	})
+	return all, failed
+}
+
+// maxLooked is how many deliveries of a file are looked at to find the first of a period: a daily one of three years.
+const maxLooked = 1000
+
+// came is the day on which the first delivery of a file for a period came; 0: none did. A file whose name tells no month counts for the
+// period if its delivery says so, or came after the period's end and before that of the next.
+func (s *service) came(ctx context.Context, agency, file string, period schemas.Month) (day schemas.Date, err error) {
+	all, err := s.deliveries.List(ctx, hub.ReceiptFilter{Agency: agency, File: file, Outcome: hub.Complete, Limit: maxLooked})
+	for _, r := range all {
+		on := schemas.DateOf(r.Finished.Local())
+		named := r.Period == period
+		if r.Period == 0 {
+			named = on > period.Last() && on <= period.Add(1).Last()
+		}
+		if named {
+			day = on // the oldest comes last
+		}
+	}
+	return day, err
 }
 
 // staff lets accounts in and agencies not: what it guards shows the persons of all agencies.

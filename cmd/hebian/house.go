@@ -149,12 +149,15 @@ func (h *house) deliver(ctx context.Context, door *connectors.Door, found connec
 		session.Leave()
 		return hub.Receipt{}, err
 	}
-	return session.Finish(ctx, hub.Ending{Digest: reading.Digest, Bytes: reading.Bytes, UnknownColumns: reading.UnknownColumns})
+	return session.Finish(ctx, hub.Ending{
+		Digest: reading.Digest, Bytes: reading.Bytes, UnknownColumns: reading.UnknownColumns,
+		Form: string(reading.Form), Encoding: reading.Encoding, Columns: reading.Columns,
+	})
 }
 
 // door opens a county folder for this house.
 func (h *house) door(dir string, progress func(int64)) *connectors.Door {
-	return &connectors.Door{Dir: dir, SchemaID: func(subject string) uint32 { return h.schemaIDs[subject] }, Progress: progress}
+	return &connectors.Door{Dir: dir, Temp: h.dir, SchemaID: func(subject string) uint32 { return h.schemaIDs[subject] }, Progress: progress}
 }
 
 // lock makes sure that one process at a time uses a data folder. The kernel gives the lock back when

@@ -119,7 +119,10 @@ func (s *service) serve(ctx context.Context, listener net.Listener, ready func()
 		watching, cancel := context.WithCancel(failed)
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
-		if err := s.watchFolder(watching); err != nil {
+		roads, watching := errgroup.WithContext(watching)
+		roads.Go(func() error { return s.watchFolder(watching) })
+		roads.Go(func() error { return s.keeper.Run(watching) })
+		if err := roads.Wait(); err != nil {
 			return err
 		}
 		<-stopped

@@ -11,6 +11,8 @@ import (
 
 	"hebian/connectors"
 	"hebian/connectors/drop"
+	"hebian/connectors/life"
+	"hebian/connectors/sandbox"
 	"hebian/hub"
 	"hebian/hub/sqldb"
 	"hebian/matcher"
@@ -101,7 +103,39 @@ func (s *service) furnish(ctx context.Context) (err error) {
 	if err := errors.Join(s.spool.Sweep(), doors{s}.sweepHeld(ctx)); err != nil {
 		return err
 	}
-	return s.firstDay(ctx)
+	if err := s.firstDay(ctx); err != nil {
+		return err
+	}
+	return s.connect()
+}
+
+// connect makes the feeds, the sandbox and the connectors.
+func (s *service) connect() (err error) {
+	if s.sandbox, err = sandbox.Open(s.folder(sandboxFolder), s.now); err != nil {
+		return err
+	}
+	if s.feeds, err = newFeeds(s.log, s.queue, s.config.Golden); err != nil {
+		return err
+	}
+	s.bringers = map[string]*bringer{}
+	jobs, err := s.jobs()
+	if err != nil {
+		return err
+	}
+	s.keeper, err = life.New(jobs, states{sqldb.ConnectorStates{DB: s.db}}, life.Options{Log: s.logger, Now: s.now})
+	return err
+}
+
+// sandboxFolder is where the sandbox keeps its receipts, below the data folder.
+const sandboxFolder = "sandbox"
+
+// states keeps the states of connectors.
+type states struct{ sqldb.ConnectorStates }
+
+// Load gives a state; empty: none.
+func (s states) Load(ctx context.Context, name string) (string, error) {
+	state, _, err := s.ConnectorStates.Load(ctx, name)
+	return state, err
 }
 
 // The day last judged by is kept, so that a clock which jumps back, over a restart too, turns nothing back.

@@ -307,3 +307,18 @@ func mostItems(n *node, bytes int, spare int64) int64 {
 	}
 	return int64(bytes) + spare
 }
+
+// JSON appends to dst a record that stands alone as a JSON object on one line, its fields named as in the schema. Of a union only the
+// value is written. An *Error says where payload is no datum of the schema to its last byte, or that the object would be beyond 1 MiB.
+func (s *Schema) JSON(dst, payload []byte) ([]byte, error) {
+	p := pass{data: payload, out: dst, row: len(dst), spare: spareInMessage + sparePerByte*int64(len(payload))}
+	switch {
+	case !p.json(s.top):
+		return dst, &Error{Offset: int64(p.at), Reason: p.reason(s)}
+	case p.at < len(payload):
+		return dst, &Error{Offset: int64(p.at), Reason: fmt.Sprintf("%d bytes are behind the record", len(payload)-p.at)}
+	case p.long || p.misfit != nil:
+		return dst, &Error{Offset: int64(p.at), Reason: "the record is beyond what one line holds, or has a value that JSON can't say"}
+	}
+	return p.out, nil
+}

@@ -31,6 +31,9 @@ type Store interface {
 	// the matcher folded of each subject, all of one moment.
 	Ledger(ctx context.Context, delivery func(d hub.Delivery, judged bool), folded func(subject string, rows int64)) error
 
+	// Turns is Queue.Turns.
+	Turns(ctx context.Context, agency string, after int64, limit int) (turns []Turn, last int64, more bool, err error)
+
 	// Links calls fn for every link decision that was not taken back, in the order they were taken.
 	Links(ctx context.Context, fn func(LinkDecision)) error
 

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"hebian/connectors"
+	"hebian/connectors/life"
+	"hebian/hub"
+)
+
+// jobs makes what is kept alive of the connectors of the configuration.
+func (s *service) jobs() ([]life.Job, error) {
+	var jobs []life.Job
+	for i := range s.config.Connectors {
+		c := &s.config.Connectors[i]
+		road, err := c.road()
+		if err != nil {
+			return nil, err
+		}
+		job := life.Job{Name: c.Name, Agency: c.Agency, Road: road, Direction: life.Out, About: c.about(), Every: c.Every, At: c.At}
+		if c.fetches() {
+			err = s.fetchJob(c, &job)
+		} else {
+			err = s.bringJob(c, &job)
+		}
+		if err != nil {
+			return nil, usageError(fmt.Sprintf("connector %s: %v", c.Name, err))
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// fetchJob has a connector fetch rows.
+func (s *service) fetchJob(c *connectorConfig, job *life.Job) error {
+	source, err := c.source()
+	if err != nil {
+		return err
+	}
+	job.Direction, job.Close = life.In, source.Close
+	profile := &s.agencies[slices.IndexFunc(s.agencies, func(p connectors.Profile) bool { return p.Agency == c.Agency })]
+	job.Run = func(ctx context.Context, position string, keep life.Keep) error {
+		return source.Fetch(ctx, position, func(ctx context.Context, b connectors.Batch) (connectors.Receipt, error) {
+			return s.handIn(ctx, c, profile, b, keep)
+		})
+	}
+	return nil
+}
+
+// handIn takes a batch of a connector in. Promise 1: its position is kept after its rows are on disk; what a kill between the two brings
+// again changes nothing.
+func (s *service) handIn(ctx context.Context, c *connectorConfig, profile *connectors.Profile, b connectors.Batch, keep life.Keep) (connectors.Receipt, error) {
+	name := b.Dataset
+	if name == "" {
+		name = c.File
+	}
+	found, err := c.dataset(profile, name, s.today())
+	if err != nil {
+		return connectors.Receipt{}, &connectors.Trouble{Kind: connectors.Unfit, Err: err}
+	}
+	if b.Mode == connectors.Merge && !found.Keyed() {
+		return connectors.Receipt{}, &connectors.Trouble{Kind: connectors.Unfit, Err: fmt.Errorf("the profile says of %s no key that names a row, so changed rows can't be told from new ones", found.Name)}
+	}
+	spooled, err := s.spool.Take(b.Body)
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	found.Path, found.Bytes, found.In = spooled.Path, spooled.Bytes, b.Encoding
+	if b.Form != "" {
+		found.As = b.Form
+	}
+	u := connectors.Upload{Found: found, Digest: spooled.Digest, Mode: b.Mode, By: c.Name, Connector: c.Name, Period: found.Month}
+	r, fresh, err := s.handOn(ctx, u)
+	if err := errors.Join(err, s.spool.Done(spooled)); err != nil {
+		return r, err
+	}
+	if r.Outcome == connectors.Failed {
+		return r, &connectors.Trouble{Kind: connectors.Unfit, Err: errors.New(r.Error)}
+	}
+	if !fresh {
+		return r, keep(ctx, life.Done{Position: b.Position})
+	}
+	return r, keep(ctx, life.Done{Position: b.Position, Rows: r.RowsRead, Accepted: r.Accepted, Quarantined: r.Quarantined, Delivery: r.Delivery})
+}
+
+// claimWait is how often a connector looks whether another road has done with its file.
+const claimWait = 50 * time.Millisecond
+
+// handOn delivers what a connector fetched, once no other road has the file. What the hub has as it is, whole, is not delivered again:
+// a connector that reads all every minute would fill the books. fresh says that it was delivered.
+func (s *service) handOn(ctx context.Context, u connectors.Upload) (r connectors.Receipt, fresh bool, err error) {
+	release, ok := s.claims.Take(u.Name)
+	for !ok {
+		select {
+		case <-ctx.Done():
+			return r, false, ctx.Err()
+		case <-time.After(claimWait):
+		}
+		release, ok = s.claims.Take(u.Name)
+	}
+	defer release()
+	d := doors{s}
+	if u.Mode == connectors.Full {
+		same, err := d.newest(ctx, u.Agency, u.Name)
+		if err != nil {
+			return same, false, err
+		}
+		if same.Digest == u.Digest && same.Mode == connectors.Full {
+			return same, false, nil
+		}
+	}
+	r, err = d.Deliver(ctx, u)
+	return r, true, err
+}
+
+// newest is the receipt of a file's newest delivery that counts or waits; zero if there is none.
+func (d doors) newest(ctx context.Context, agency, file string) (connectors.Receipt, error) {
+	for _, outcome := range []hub.Outcome{hub.Held, hub.Complete} {
+		all, err := d.deliveries.List(ctx, hub.ReceiptFilter{Agency: agency, File: file, Outcome: outcome, Limit: 1})
+		if err != nil {
+			return connectors.Receipt{}, err
+		}
+		if len(all) > 0 {
+			return receiptOf(all[0]), nil
+		}
+	}
+	return connectors.Receipt{}, nil
+}

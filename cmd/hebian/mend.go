@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"hebian/connectors"
+	"hebian/connectors/push"
+	"hebian/hub"
+	"hebian/schemas"
+)
+
+// mending is the quarantine as a place of work. Whatever happens to a row there is a delivery of its file, with a receipt.
+type mending struct{ doors }
+
+// Files lists the files with rows in quarantine.
+func (m mending) Files(ctx context.Context, agency string) ([]push.QuarantinedFile, error) {
+	all, err := m.deliveries.RefusedFiles(ctx)
+	files := []push.QuarantinedFile{}
+	for _, f := range all {
+		if agency == "" || f.Agency == agency {
+			files = append(files, push.QuarantinedFile{Agency: f.Agency, File: f.File, Subject: f.Subject, Delivery: f.Delivery, Rows: f.Rows})
+		}
+	}
+	return files, err
+}
+
+// Rows calls fn for the rows of a file.
+func (m mending) Rows(ctx context.Context, agency, file string, fn func(connectors.QuarantinedRow) error) error {
+	brought := map[int64]hub.Receipt{}
+	return hub.Waiting(ctx, m.log, m.deliveries, agency, file, func(r hub.RefusedRow) error {
+		by, known := brought[r.Delivery]
+		if !known {
+			var err error
+			if by, err = m.deliveries.Get(ctx, r.Delivery); err != nil {
+				return err
+			}
+			brought[r.Delivery] = by
+		}
+		said := connectors.RefusedOf(&r.Misfit)
+		return fn(connectors.QuarantinedRow{
+			Row: r.ID.String(), Delivery: r.Delivery, Line: r.Line, Column: said.Column, Reason: said.Reason, Detail: said.Detail,
+			Raw: r.Raw, Whole: len(r.Digest) == 0 && r.Reason != schemas.ReasonUnknownRow, Form: connectors.Form(by.Form), Encoding: by.Encoding, Columns: by.Columns,
+		})
+	})
+}
+
+// Resubmit takes corrected rows in.
+func (m mending) Resubmit(ctx context.Context, u connectors.Upload) (connectors.Receipt, error) {
+	u.Mended = true
+	reading, err := m.door("", nil).Read(ctx, u.Found, new(fitting))
+	if fileErr := new(connectors.FileError); errors.As(err, &fileErr) {
+		return connectors.Receipt{}, problem(http.StatusUnprocessableEntity, "file_refused", "The file was refused", fileErr.Error(), "文件无法读取："+fileErr.Error())
+	}
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	manifest := manifestOf(u)
+	if manifest.Mode = hub.Add; u.Keyed() {
+		manifest.Mode = hub.Merge
+	} else if manifest.Key == "" {
+		manifest.Key = u.Digest // sent again, it is not taken in twice
+	}
+	if manifest.Settles, err = idsOf(reading.Mends); err != nil {
+		return connectors.Receipt{}, problem(http.StatusUnprocessableEntity, "unknown_row", "Unknown row", err.Error(), "_row 列中有不存在的行号。")
+	}
+	r, err := m.take(ctx, m.door("", nil), u.Found, manifest)
+	return answer(r, err)
+}
+
+
+func idsOf(rows []string) ([]schemas.ID, error) {
+	ids := make([]schemas.ID, 0, len(rows))
+	for _, row := range rows {
+		id, ok := schemas.ParseID(row)
+		if !ok {
+			return nil, fmt.Errorf("%q is no row in quarantine", row)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// chosen are the rows of a file that are named, or all if none is.
+func (m mending) chosen(ctx context.Context, agency, file string, rows []string) (chosen []connectors.QuarantinedRow, err error) {
+	err = m.Rows(ctx, agency, file, func(r connectors.QuarantinedRow) error {
+		if len(rows) == 0 || slices.Contains(rows, r.Row) {
+			r.Raw = slices.Clone(r.Raw)
+			chosen = append(chosen, r)
+		}
+		if len(chosen) > mostMended {
+			return connectors.ErrFull
+		}
+		return nil
+	})
+	return chosen, err
+}
+
+// mostMended is how many rows are mended in one delivery: what a change set holds.
+const mostMended = 100_000
+
+// Retry reads rows again by the profile as it is now. Those that still do not fit stay where they are.
+func (m mending) Retry(ctx context.Context, agency, file string, rows []string, by string) (connectors.Receipt, error) {
+	found, release, err := m.claim(agency, file)
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	defer release()
+	chosen, err := m.chosen(ctx, agency, file, rows)
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	door := m.door("", nil)
+	manifest := hub.Manifest{Agency: agency, File: file, Subject: found.Subject, Mode: hub.Add, Keyed: found.Keyed(), By: by, Note: "read again"}
+	if found.Keyed() {
+		manifest.Mode = hub.Merge
+	}
+	ready, err := fitRows(ctx, door, found, chosen)
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	if len(ready) == 0 {
+		return connectors.Receipt{}, problem(http.StatusConflict, "nothing_fits", "Nothing fits yet", "None of the rows fits the profile as it is now.", "按现行模板，没有一行可以接收。")
+	}
+	for _, row := range ready {
+		id, _ := schemas.ParseID(row.Row) // the hub's own
+		manifest.Settles = append(manifest.Settles, id)
+	}
+	manifest.Key = fmt.Sprintf("retry %s %d", ready[0].Row, len(ready))
+	r, err := m.takeRows(ctx, manifest, func(session *hub.Session) (connectors.Reading, error) {
+		return connectors.Reading{}, door.ReadAgain(ctx, found, ready, session)
+	})
+	return answer(r, err)
+}
+
+// fitRows chooses the rows that the profile takes by now. They are read under their places in the list for lines: lines of several
+// deliveries may be the same.
+func fitRows(ctx context.Context, door *connectors.Door, found connectors.Found, rows []connectors.QuarantinedRow) (fit []connectors.QuarantinedRow, err error) {
+	placed := slices.Clone(rows)
+	for i := range placed {
+		placed[i].Line = int64(i)
+	}
+	var fits fitting
+	if err := door.ReadAgain(ctx, found, placed, &fits); err != nil {
+		return nil, err
+	}
+	for _, place := range fits.lines {
+		fit = append(fit, rows[place])
+	}
+	return fit, nil
+}
+
+// fitting notes the lines of rows that fit.
+type fitting struct{ lines []int64 }
+
+// Accept notes lines.
+func (f *fitting) Accept(_ context.Context, records []schemas.Record) error {
+	for i := range records {
+		f.lines = append(f.lines, records[i].Line)
+	}
+	return nil
+}
+
+// Quarantine lets rows pass.
+func (*fitting) Quarantine(context.Context, []schemas.Record) error { return nil }
+
+// Discard lets rows fall.
+func (m mending) Discard(ctx context.Context, agency, file string, rows []string, note, by string) (connectors.Receipt, error) {
+	found, release, err := m.claim(agency, file)
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	defer release()
+	chosen, err := m.chosen(ctx, agency, file, rows)
+	if err != nil {
+		return connectors.Receipt{}, err
+	}
+	if len(chosen) == 0 {
+		return connectors.Receipt{}, connectors.ErrUnknown
+	}
+	manifest := hub.Manifest{Agency: agency, File: file, Subject: found.Subject, Mode: hub.Discard, Keyed: found.Keyed(), By: by, Note: note}
+	for _, row := range chosen {
+		id, _ := schemas.ParseID(row.Row) // the hub's own
+		manifest.Settles = append(manifest.Settles, id)
+	}
+	r, err := m.takeRows(ctx, manifest, func(*hub.Session) (connectors.Reading, error) { return connectors.Reading{}, nil })
+	return answer(r, err)
+}
+
+// claim finds a file and keeps other roads off it.
+func (m mending) claim(agency, file string) (connectors.Found, func(), error) {
+	found, ok := connectors.Describe(m.agencies, file)
+	if !ok || found.Agency != agency {
+		return found, nil, connectors.ErrUnknown
+	}
+	release, ok := m.claims.Take(file)
+	if !ok {
+		return found, nil, connectors.ErrBusy
+	}
+	return found, release, nil
+}
+
+// takeRows delivers rows that the hub has already, and tells the judge.
+func (m mending) takeRows(ctx context.Context, manifest hub.Manifest, read func(*hub.Session) (connectors.Reading, error)) (hub.Receipt, error) {
+	return m.admit(ctx, manifest, func(ctx context.Context) (hub.Receipt, error) {
+		session, err := m.intake.Begin(ctx, manifest)
+		if err != nil {
+			return hub.Receipt{}, err
+		}
+		if _, err := read(session); err != nil {
+			session.Leave()
+			return hub.Receipt{}, errors.Join(errors.New("read rows in quarantine"), err)
+		}
+		return session.Finish(ctx, hub.Ending{})
+	})
+}
