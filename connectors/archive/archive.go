@@ -104,6 +104,9 @@ type source struct {
 var errBudget = errors.New("its directory is longer than 1 MiB")
 
 func (s *source) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 { // a directory may lie about where it is
+		return 0, io.ErrUnexpectedEOF
+	}
 	if s.counts {
 		if s.budget -= int64(len(p)); s.budget < 0 {
 			return 0, errBudget

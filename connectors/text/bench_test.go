@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -118,5 +119,78 @@ func BenchmarkObject(b *testing.B) {
 				b.Fatal(flaw)
 			}
 		}
+	}
+}
+
+func BenchmarkArray(b *testing.B) {
+	lines := func(enc text.Encoding) []byte {
+		file := bytes.ReplaceAll(payroll(b, event, enc), []byte("}\n"), []byte("},\n"))
+		return append(append([]byte("[\n"), file...), "{}]\n"...)
+	}
+	indented := strings.NewReplacer("{", "  {\n    ", ", ", ",\n    ", "}", "\n  }").Replace(strings.TrimSuffix(event, "\n")) + ",\n"
+	for _, c := range []struct {
+		name string
+		enc  text.Encoding
+		file []byte
+	}{
+		{"UTF-8", text.UTF8, lines(text.UTF8)},
+		{"GB18030", text.GB18030, lines(text.GB18030)},
+		{"indented", text.UTF8, append(append([]byte("[\n"), payroll(b, indented, text.UTF8)...), "{}]\n"...)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.file)))
+			var block text.Block
+			for b.Loop() {
+				for a := text.NewArray(bytes.NewReader(c.file), c.enc); ; {
+					if err := a.Next(&block); err == io.EOF {
+						break
+					} else if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkDetect(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		file []byte
+	}{
+		{"pay lines", payroll(b, payLine, text.UTF8)},
+		{"events", payroll(b, event, text.UTF8)},
+		{"names", bytes.Repeat([]byte("买买提·吐尔逊,欧阳明月,张三喜\n"), 400000)},
+		{"ASCII", bytes.Repeat([]byte("12139721MA00000001,202609,2026-09-15,5432.10\n"), 400000)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.file)))
+			for b.Loop() {
+				if _, err := text.Detect(bytes.NewReader(c.file), int64(len(c.file))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkWriter(b *testing.B) {
+	rows, size := records(b, payLine, text.UTF8)
+	var table [][]string
+	for _, raw := range rows {
+		table = append(table, strings.Split(string(raw), ","))
+	}
+	for _, enc := range []text.Encoding{text.GB18030, text.UTF8} {
+		b.Run(enc.String(), func(b *testing.B) {
+			b.SetBytes(size)
+			w := text.NewWriter(io.Discard, enc, true)
+			for b.Loop() {
+				for _, row := range table {
+					if err := w.Row(row...); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }

@@ -104,6 +104,12 @@ func (e Encoding) leadingBlanks(p []byte) int {
 	return len(p)
 }
 
+const (
+	looksEmpty   = "is empty"
+	looksGB18030 = "looks like GB18030"
+	looksNeither = "looks like neither UTF-8 nor GB18030"
+)
+
 // Diagnose says what a file's first bytes look like when they don't look like what was expected:
 // "is empty", "looks like UTF-16" and so on. It returns "" when it has nothing to say. It is for
 // messages to the agency; nothing is decoded by guess.
@@ -111,7 +117,7 @@ func Diagnose(head []byte, want Encoding) string {
 	rest := head[want.bom(head):]
 	switch {
 	case want.blank(rest):
-		return "is empty"
+		return looksEmpty
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return "looks like a workbook (XLSX) or another ZIP archive"
 	case bytes.HasPrefix(head, []byte{0xD0, 0xCF, 0x11, 0xE0}):
@@ -128,10 +134,10 @@ func Diagnose(head []byte, want Encoding) string {
 		}
 	case isGB18030(rest):
 		if want != GB18030 {
-			return "looks like GB18030"
+			return looksGB18030
 		}
 	default:
-		return "looks like neither UTF-8 nor GB18030"
+		return looksNeither
 	}
 	return ""
 }

@@ -192,20 +192,33 @@ func (s *Splitter) overlong(b *Block) error {
 	if err != nil {
 		return err
 	}
+	misfit := &Misfit{Reason: schemas.ReasonQuote, Detail: quoteDetail}
+	if err := s.again(b, end, misfit); err != nil {
+		return err
+	}
+	s.at, s.line = next, s.line+lines
+	return nil
+}
+
+// again reads the bytes from the record at hand up to end once more and adds them to the block, as the
+// misfit that they are for another reason (nil: none), or as one that is too long.
+func (s *Splitter) again(b *Block, end int64, misfit *Misfit) (err error) {
 	length := end - s.at
-	misfit, keep := &Misfit{Reason: schemas.ReasonQuote, Detail: quoteDetail, Length: length}, length
+	keep := length
 	if length > int64(s.bounds.record) {
-		misfit.Reason, misfit.Detail, keep = schemas.ReasonTooLong, tooLongDetail, int64(s.bounds.head)
+		misfit, keep = &Misfit{Reason: schemas.ReasonTooLong, Detail: tooLongDetail}, int64(s.bounds.head)
 		if misfit.Digest, err = s.digest(b.buf, end); err != nil {
 			return err
 		}
+	}
+	if misfit != nil {
+		misfit.Length = length
 	}
 	raw := b.buf[:keep]
 	if _, err := io.ReadFull(io.NewSectionReader(s.src, s.at, keep), raw); err != nil {
 		return fmt.Errorf("read %d bytes at offset %d again: %w", keep, s.at, err)
 	}
 	b.add(raw, s.line, misfit)
-	s.at, s.line = next, s.line+lines
 	return nil
 }
 

@@ -1,7 +1,7 @@
-// Package text reads the two text forms in which agencies hand over their files, CSV (RFC 4180) and
-// NDJSON, in UTF-8 or GB18030.
+// Package text reads the text forms in which agencies hand over their files, CSV (RFC 4180), NDJSON and
+// a JSON array, in UTF-8 or GB18030, and writes CSV for them.
 //
-// The work is cut in two. A Splitter walks the file once, in order, and finds where records begin
+// The work is cut in two. A Splitter, or an Array, walks the file once, in order, and finds where records begin
 // and end; it looks at line ends and quotes only and hands out blocks of whole records. Any number
 // of goroutines then turn the records of a block into text (Decoder) and the text into fields
 // (SplitFields) or values (Object). A record that doesn't fit comes back with the reason, the rest

@@ -1,10 +1,14 @@
-"""Writes gb18030.sha256 anew: what Python's codec says of every cell of GB18030, as a digest.
+"""Writes gb18030.sha256 and gb18030-encode.sha256 anew: what Python's codec says of every cell of
+GB18030 and of every character, as digests.
 
     python3 connectors/text/testdata/gb18030.py
 
 Each cell with a character counts as one line "cell code-point" in hexadecimal, in the order of the
 bytes, the cells of two bytes first. Left out are cells that Python can't decode and those for
 private use, for U+FFFD and for noncharacters; the test knows them from their absence.
+
+Each character beyond ASCII counts as one line "code-point cell", but for U+E815 to U+E864, which are
+written as the characters that stand for them.
 """
 
 import hashlib
@@ -31,3 +35,9 @@ for cell in map(bytes, itertools.chain(two, four)):
         lines.append(f"{cell.hex().upper()} {c:X}\n")
 digest = hashlib.sha256("".join(lines).encode()).hexdigest()
 pathlib.Path(__file__).with_suffix(".sha256").write_text(f"{len(lines)} {digest}\n")
+
+lines = []
+for c in itertools.chain(range(0x80, 0xD800), range(0xE000, 0xE815), range(0xE865, 0x110000)):
+    lines.append(f"{c:X} {chr(c).encode('gb18030').hex().upper()}\n")
+digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+(pathlib.Path(__file__).parent / "gb18030-encode.sha256").write_text(f"{len(lines)} {digest}\n")
