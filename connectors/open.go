@@ -9,6 +9,7 @@ import (
 
 	"hebian/connectors/archive"
 	"hebian/connectors/container"
+	"hebian/connectors/dbf"
 	"hebian/connectors/sheet"
 	"hebian/connectors/text"
 )
@@ -23,6 +24,7 @@ type cutter interface {
 type opened struct {
 	cutter
 	encoding text.Encoding
+	table    *dbf.Reader // of a DBF, which tells what it cut off
 	ends     []func() error
 }
 
@@ -81,6 +83,12 @@ func (o *opened) cut(found *Found, src io.ReaderAt, size int64) (err error) {
 			return err
 		}
 		o.cutter, o.ends = r, append(o.ends, r.Close)
+	case DBF:
+		r, err := dbf.Open(src, size, dbf.Options{Encoding: found.encodingName()})
+		if err != nil {
+			return err
+		}
+		o.cutter, o.table = r, r
 	case Avro:
 		r, err := container.Open(src, size, container.Options{})
 		if err != nil {

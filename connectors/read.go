@@ -40,6 +40,7 @@ type Reading struct {
 	Form           Form
 	Encoding       string   // "" where the form says it itself
 	Columns        []string // the header row, where there is one
+	Notes          []string // what else the agency should know, 100 at most
 	Mends          []string // rows in quarantine that a mended file names
 }
 
@@ -95,6 +96,11 @@ func (d *Door) Read(ctx context.Context, found Found, taker Taker) (Reading, err
 	}
 	r := Reading{Bytes: file.hashed, UnknownColumns: p.unknown, Form: found.form(), Columns: p.layout.headers, Mends: p.mends}
 	r.Digest = "sha256:" + hex.EncodeToString(file.digest.Sum(nil))
+	if from.table != nil {
+		for _, t := range from.table.Trimmed() {
+			r.Notes = append(r.Notes, fmt.Sprintf("line %d: the value of %s was cut off in the middle of a character; it was taken without it", t.Line, t.Column))
+		}
+	}
 	if r.Form.encoded() {
 		r.Encoding = profileName(from.encoding)
 	}

@@ -58,7 +58,7 @@ type periodsOutput struct {
 }
 
 func (s *Server) registerPeriods() {
-	huma.Register(s.api, s.operation(huma.Operation{
+	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "declare-complete",
 		Method:      http.MethodPut,
 		Path:        "/v1/periods/{month}/complete",
@@ -70,8 +70,8 @@ func (s *Server) registerPeriods() {
 		http.StatusForbidden:  "forbidden: the token is another agency's.",
 		http.StatusNotFound:   "unknown_period: no month, or one that has not come; the declared ones are named. unknown_agency, unknown_file: the known ones are named.",
 		http.StatusConflict:   "files_lacking: files of the month were not delivered and are not named as empty.",
-	}), s.declare)
-	huma.Register(s.api, s.operation(huma.Operation{
+	}), scopeDeliver), s.declare)
+	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-periods",
 		Method:      http.MethodGet,
 		Path:        "/v1/periods",
@@ -81,7 +81,7 @@ func (s *Server) registerPeriods() {
 	}, map[int]string{
 		http.StatusForbidden: "forbidden: the token is another agency's.",
 		http.StatusNotFound:  "unknown_agency: the known ones are named.",
-	}), s.periods)
+	}), scopeRead), s.periods)
 }
 
 // declare writes an agency's declaration down.
@@ -103,7 +103,7 @@ func (s *Server) declare(ctx context.Context, in *declareInput) (*declareOutput,
 	if in.Body != nil {
 		d.Kind, d.Empty = cmp.Or(in.Body.Kind, connectors.Whole), in.Body.Empty
 	}
-	c, err := profile.Declare(ctx, s.Hub, s.Today(), d)
+	c, err := profile.Declare(ctx, s.hub(caller), s.Today(), d)
 	var lack *connectors.LackingError
 	var others *connectors.NotTheirsError
 	switch {
@@ -121,7 +121,7 @@ func (s *Server) declare(ctx context.Context, in *declareInput) (*declareOutput,
 
 // unknownPeriod names the months that an agency declared, as none other is known of it, and the present one.
 func (s *Server) unknownPeriod(ctx context.Context, agency, name string) *Problem {
-	declared, err := s.Hub.Declared(ctx, agency)
+	declared, err := s.hub(callerOf(ctx)).Declared(ctx, agency)
 	if err != nil {
 		return s.fault(ctx, "read declarations", err)
 	}
@@ -147,7 +147,7 @@ func (s *Server) periods(ctx context.Context, in *periodsInput) (*periodsOutput,
 	}
 	out := &periodsOutput{}
 	for _, agency := range agencies {
-		declared, err := s.Hub.Declared(ctx, agency)
+		declared, err := s.hub(caller).Declared(ctx, agency)
 		if err != nil {
 			return nil, s.fault(ctx, "read declarations", err)
 		}

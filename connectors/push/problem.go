@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -21,6 +22,7 @@ type Problem struct {
 	Known    []string  `json:"known,omitempty" doc:"The names that would have been right."`
 	Files    []string  `json:"files,omitempty" doc:"The files that it is about."`
 	Delivery int64     `json:"delivery,omitempty" doc:"The delivery that it is about; its receipt tells more."`
+	Offset   *int64    `json:"offset,omitempty" doc:"How many bytes of an upload in parts the hub has."`
 	Errors   []Invalid `json:"errors,omitempty" doc:"What is wrong with each part of the request."`
 
 	retrySeconds int
@@ -52,6 +54,9 @@ func (p *Problem) GetHeaders() http.Header {
 	if p.retrySeconds > 0 {
 		header.Set("Retry-After", strconv.Itoa(p.retrySeconds))
 	}
+	if p.Offset != nil {
+		header.Set("Upload-Offset", strconv.FormatInt(*p.Offset, 10))
+	}
 	if p.Status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="hebian"`)
 	}
@@ -67,6 +72,7 @@ const (
 	busySeconds    = 2
 	closingSeconds = 5
 	fullSeconds    = 60
+	quotaSeconds   = 3600
 )
 
 func unauthorized() *Problem {
@@ -81,6 +87,44 @@ func forbidden(agency string) *Problem {
 
 func operatorOnly() *Problem {
 	return problem(http.StatusForbidden, "forbidden", "Not allowed", "Only an operator may do this.", "仅限运维人员操作。")
+}
+
+func scopeNeeded(scope string) *Problem {
+	return problem(http.StatusForbidden, "forbidden", "Not allowed",
+		fmt.Sprintf("This token is not for that: it lacks the scope %q.", scope), fmt.Sprintf("此令牌没有“%s”权限。", scope))
+}
+
+func sandboxClosed() *Problem {
+	return problem(http.StatusForbidden, "sandbox_closed", "Not in the sandbox",
+		"This token opens the sandbox only, and that has nothing here. Ask the operator for a token of your agency.",
+		"此令牌仅用于试报环境，而此处不提供试报。请向运维人员申请正式令牌。")
+}
+
+func tooManyRequests(pause time.Duration) *Problem {
+	p := problem(http.StatusTooManyRequests, "too_many_requests", "Too many requests",
+		"Your agency asks for more than the hub answers at a time. Come again when Retry-After says.", "贵单位请求过于频繁，请按 Retry-After 稍后再试。")
+	p.retrySeconds = int((pause + time.Second - 1) / time.Second)
+	return p
+}
+
+func quota() *Problem {
+	p := problem(http.StatusTooManyRequests, "quota", "No more bytes today",
+		"Your agency has sent all the bytes that it may send in a day. Go on tomorrow, or ask the operator for more.",
+		"贵单位今日报送的数据量已达上限，请明日再报，或联系运维人员调整。")
+	p.retrySeconds = quotaSeconds
+	return p
+}
+
+func notKeyed(file string) *Problem {
+	return problem(http.StatusUnprocessableEntity, "not_keyed", "The file has no row key",
+		fmt.Sprintf("The profile of %s does not say which columns name a row, so no row can replace another. Send the whole file, or rows to add or remove.", file),
+		fmt.Sprintf("%s 的约定格式没有行主键，无法按行合并。请报送整份文件，或用增补、撤回方式。", file))
+}
+
+func wrongPeriod(file, period string) *Problem {
+	return problem(http.StatusUnprocessableEntity, "wrong_period", "Not the month of the file",
+		fmt.Sprintf("%q is no month, or not the one in the name of %s.", period, file),
+		fmt.Sprintf("“%s”不是有效月份，或与文件名 %s 中的月份不符。", period, file))
 }
 
 func unknown(what, whatZH, code, name string, known []string) *Problem {
@@ -185,6 +229,59 @@ func fileRefused(id int64, reason string) *Problem {
 		reason+". Nothing of it counts; what was delivered earlier under its name stays.",
 		fmt.Sprintf("文件与约定格式不符（%s）。该文件未生效，此前同名文件的内容保持不变。", reason))
 	p.Delivery = id
+	return p
+}
+
+func unknownUpload(id string) *Problem {
+	return problem(http.StatusNotFound, "unknown_upload", "Unknown upload",
+		fmt.Sprintf("There is no upload %q of yours; one that nothing came of for 24 hours is removed.", id),
+		fmt.Sprintf("您没有编号为“%s”的上传；24 小时无进展的上传会被清除。", id))
+}
+
+func wrongOffset(offset int64) *Problem {
+	p := problem(http.StatusConflict, "offset", "Not where the upload goes on",
+		fmt.Sprintf("The hub has %d bytes of the upload; send the part from there on.", offset), fmt.Sprintf("已收到 %d 字节，请从该位置续传。", offset))
+	p.Offset = &offset
+	return p
+}
+
+func incomplete(offset, bytes int64) *Problem {
+	p := problem(http.StatusConflict, "incomplete", "Parts are lacking",
+		fmt.Sprintf("The hub has %d of %d bytes. Send the rest first.", offset, bytes), fmt.Sprintf("已收到 %d 字节，共 %d 字节，请先传完其余部分。", offset, bytes))
+	p.Offset = &offset
+	return p
+}
+
+func beyond(bytes int64) *Problem {
+	return problem(http.StatusRequestEntityTooLarge, "too_large", "The part goes beyond the file",
+		fmt.Sprintf("The upload was announced with %d bytes, and the part goes beyond them.", bytes), fmt.Sprintf("该上传声明为 %d 字节，此部分超出其末尾。", bytes))
+}
+
+func settledUpload(delivery int64) *Problem {
+	p := problem(http.StatusConflict, "delivered", "The upload was delivered",
+		fmt.Sprintf("The file of this upload was delivered; its receipt is %d.", delivery), fmt.Sprintf("该上传已完成报送，回执编号为 %d。", delivery))
+	p.Delivery = delivery
+	return p
+}
+
+func tooManyUploads(ids []string) *Problem {
+	p := problem(http.StatusConflict, "too_many_uploads", "Too many uploads in parts",
+		"Your agency has as many uploads in parts on their way as it may. Deliver or delete one of those named.", "贵单位未完成的分段上传已达上限，请先报送或删除所列的上传。")
+	p.Known = ids
+	return p
+}
+
+func keyTaken(id string) *Problem {
+	return problem(http.StatusUnprocessableEntity, "key_reused", "The key belongs to another upload",
+		fmt.Sprintf("Upload %s is on its way under this key, and announces another file. Go on with it, delete it, or take another key.", id),
+		fmt.Sprintf("上传 %s 正使用此键，且声明的文件不同。请续传、删除，或换用新的键。", id))
+}
+
+// at says of a part that did not come as it should from where the upload goes on.
+func (p *Problem) at(offset int64) *Problem {
+	p.Offset = &offset
+	p.Detail = fmt.Sprintf("The part did not come whole. The hub has %d bytes of the upload; go on from there.", offset)
+	p.DetailZH = fmt.Sprintf("此部分未完整收到。已收到 %d 字节，请从该位置续传。", offset)
 	return p
 }
 

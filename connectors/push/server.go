@@ -51,18 +51,37 @@ func (s *slots) giveBack(agency string) {
 // Server is the road's end at the hub.
 type Server struct {
 	Options
-	api   api
-	slots slots
+	api     api
+	slots   slots
+	limits  *limits
+	uploads *uploads
 }
 
 // Register adds the operations of the doors to an API, which is no huma.Group.
 func Register(on huma.API, o Options) {
-	s := &Server{Options: o, api: api{on}, slots: slots{of: map[string]int{}}}
+	s := &Server{Options: o, api: api{on}, slots: slots{of: map[string]int{}}, uploads: &uploads{dir: o.Uploads}}
+	s.limits = newLimits(o.Limits, s.agencies())
 	document(on.OpenAPI())
 	s.registerDeliveries()
+	if o.Uploads != "" {
+		s.registerUploads()
+	}
 	s.registerReceipts()
 	s.registerHeld()
 	s.registerPeriods()
+	s.registerProfiles()
+	if o.Quarantine != nil {
+		s.registerQuarantine()
+	}
+	if o.Feeds != nil {
+		s.registerFeeds()
+	}
+	if o.Connectors != nil {
+		s.registerConnectors()
+	}
+	if o.Expected != nil {
+		s.registerExpected()
+	}
 }
 
 // security is the name of the scheme in the OpenAPI document.
@@ -95,10 +114,36 @@ func (s *Server) operation(op huma.Operation, says map[int]string) huma.Operatio
 	op.Middlewares = huma.Middlewares{s.authenticate}
 	says[http.StatusUnauthorized] = "unauthorized: no token, or one that opens nothing."
 	says[http.StatusInternalServerError] = "internal: the hub's own fault."
+	says[http.StatusForbidden] = strings.TrimPrefix(says[http.StatusForbidden]+" forbidden: the token is not for this. sandbox_closed: the token opens the sandbox, which this is no part of.", " ")
+	says[http.StatusTooManyRequests] = strings.TrimPrefix(says[http.StatusTooManyRequests]+" too_many_requests: the agency asks for more than the hub answers; Retry-After says when to come again.", " ")
 	if says[http.StatusUnprocessableEntity] == "" {
 		says[http.StatusUnprocessableEntity] = "invalid: the request is not understood."
 	}
 	s.api.answers(&op, says)
+	return op
+}
+
+// The scopes of tokens.
+const (
+	scopeDeliver = "deliver" // hand files over and declare months complete
+	scopeRead    = "read"    // see what became of them
+	scopePull    = "pull"    // pull feeds
+)
+
+// allows says whether the caller's token is for something.
+func (c Caller) allows(scope string) bool {
+	return len(c.Scopes) == 0 || slices.Contains(c.Scopes, scope)
+}
+
+// scoped keeps callers out of an operation whose tokens are for none of the scopes.
+func scoped(op huma.Operation, scopes ...string) huma.Operation {
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if slices.ContainsFunc(scopes, callerOf(ctx.Context()).allows) {
+			next(ctx)
+			return
+		}
+		write(ctx, scopeNeeded(scopes[0]))
+	})
 	return op
 }
 
@@ -120,8 +165,34 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	case err != nil:
 		write(ctx, s.fault(ctx.Context(), "look up a token", err))
 	default:
+		if refused := s.admit(caller); refused != nil {
+			write(ctx, refused)
+			return
+		}
 		next(huma.WithValue(ctx, callerKey{}, caller))
 	}
+}
+
+// admit turns away callers whose sandbox is closed, and those that ask too often.
+func (s *Server) admit(caller Caller) *Problem {
+	if caller.Sandbox && s.Sandbox == nil {
+		return sandboxClosed()
+	}
+	if caller.Operator || caller.Agency == "" {
+		return nil
+	}
+	if pause := s.limits.wait(caller.Agency); pause > 0 {
+		return tooManyRequests(pause)
+	}
+	return nil
+}
+
+// hub is the house behind the doors that a caller's token opens.
+func (s *Server) hub(caller Caller) Hub {
+	if caller.Sandbox {
+		return s.Sandbox
+	}
+	return s.Hub
 }
 
 // write answers with a problem where huma does not do it.

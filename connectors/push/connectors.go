@@ -1,0 +1,197 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"hebian/connectors"
+	"hebian/connectors/life"
+)
+
+const tagConnectors = "connectors"
+
+type connectorsOutput struct {
+	Body struct {
+		Connectors []life.Status `json:"connectors"`
+	}
+}
+
+type connectorInput struct {
+	Name string `path:"name" maxLength:"64" example:"tax-rest"`
+}
+
+type connectorOutput struct{ Body life.Status }
+
+type steerInput struct {
+	connectorInput
+	Verb string `path:"verb" enum:"pause,resume,run,rewind,reset" doc:"pause and resume; run: now; rewind: go on from another position; reset: begin anew. The last two want it paused."`
+	Body *struct {
+		Why      string `json:"why,omitempty" maxLength:"1000" doc:"Why it is paused."`
+		Position string `json:"position,omitempty" maxLength:"65536" doc:"Where a rewound connector goes on from, in its own words."`
+	}
+}
+
+type dispatchesInput struct {
+	connectorInput
+	Before int64 `query:"before" minimum:"0" doc:"Those below this number; 0: from the newest on."`
+	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+type dispatchesOutput struct {
+	Body struct {
+		Dispatches []Dispatched `json:"dispatches" doc:"The newest first."`
+	}
+}
+
+type resendInput struct {
+	connectorInput
+	Number int64 `path:"number" minimum:"1"`
+}
+
+type dispatchOutput struct{ Body Dispatched }
+
+func (s *Server) registerConnectors() {
+	says := func(conflict string) map[int]string {
+		m := map[int]string{http.StatusNotFound: "unknown_connector: the known ones are named. unknown_dispatch: it brought none of that number."}
+		if conflict != "" {
+			m[http.StatusConflict] = conflict
+		}
+		return m
+	}
+	const at = "/v1/connectors/{name}"
+	huma.Register(s.api, scoped(s.operation(huma.Operation{
+		OperationID: "list-connectors", Method: http.MethodGet, Path: "/v1/connectors", Summary: "See how connectors do", Tags: []string{tagConnectors},
+		Description: "An agency sees its own, an operator all.",
+	}, says("")), scopeRead), s.listConnectors)
+	huma.Register(s.api, scoped(s.operation(huma.Operation{
+		OperationID: "get-connector", Method: http.MethodGet, Path: at, Summary: "See how a connector does", Tags: []string{tagConnectors},
+	}, says("")), scopeRead), s.connector)
+	huma.Register(s.api, s.operation(huma.Operation{
+		OperationID: "steer-connector", Method: http.MethodPost, Path: at + "/{verb}", Summary: "Pause, resume, run, rewind or reset a connector", Tags: []string{tagConnectors},
+	}, says("not_paused: it must be paused first. paused: it is paused. running: its run has not ended yet.")), s.steer)
+	huma.Register(s.api, scoped(s.operation(huma.Operation{
+		OperationID: "list-dispatches", Method: http.MethodGet, Path: at + "/dispatches", Summary: "See what a connector brought", Tags: []string{tagConnectors},
+	}, says("")), scopeRead), s.dispatches)
+	op := s.operation(huma.Operation{
+		OperationID: "resend-dispatch", Method: http.MethodPost, Path: at + "/dispatches/{number}/resend", Summary: "Bring a dispatch again", Tags: []string{tagConnectors},
+		Description: "The same records under the same number.",
+	}, says(""))
+	op.Responses["502"] = &huma.Response{Description: "not_brought: the partner could not be reached, or did not take it."}
+	huma.Register(s.api, op, s.resend)
+}
+
+// theirs are the connectors that a caller may see.
+func (s *Server) theirs(ctx context.Context) []life.Status {
+	caller := callerOf(ctx)
+	all := []life.Status{}
+	for _, c := range s.Connectors.List() {
+		if caller.may(c.Agency) && !caller.Sandbox {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func (s *Server) listConnectors(ctx context.Context, _ *struct{}) (*connectorsOutput, error) {
+	out := &connectorsOutput{}
+	out.Body.Connectors = s.theirs(ctx)
+	return out, nil
+}
+
+// see finds a connector that the caller may see. To others there is none.
+func (s *Server) see(ctx context.Context, name string) (life.Status, *Problem) {
+	theirs := s.theirs(ctx)
+	at := slices.IndexFunc(theirs, func(c life.Status) bool { return c.Name == name })
+	if at >= 0 {
+		return theirs[at], nil
+	}
+	var known []string
+	for _, c := range theirs {
+		known = append(known, c.Name)
+	}
+	return life.Status{}, unknown("connector", "连接器", "connector", name, known)
+}
+
+func (s *Server) connector(ctx context.Context, in *connectorInput) (*connectorOutput, error) {
+	c, refused := s.see(ctx, in.Name)
+	if refused != nil {
+		return nil, refused
+	}
+	return &connectorOutput{c}, nil
+}
+
+func (s *Server) steer(ctx context.Context, in *steerInput) (*connectorOutput, error) {
+	caller := callerOf(ctx)
+	if _, refused := s.see(ctx, in.Name); refused != nil {
+		return nil, refused
+	}
+	if !caller.Operator {
+		return nil, operatorOnly()
+	}
+	why, position := "", ""
+	if in.Body != nil {
+		why, position = in.Body.Why, in.Body.Position
+	}
+	var err error
+	switch ctx := context.WithoutCancel(ctx); in.Verb {
+	case "pause":
+		err = s.Connectors.Pause(ctx, in.Name, caller.Name, why)
+	case "resume":
+		err = s.Connectors.Resume(ctx, in.Name, caller.Name)
+	case "run":
+		err = s.Connectors.RunNow(ctx, in.Name, caller.Name)
+	case "rewind":
+		err = s.Connectors.Rewind(ctx, in.Name, position, caller.Name)
+	case "reset":
+		err = s.Connectors.Reset(ctx, in.Name, caller.Name)
+	}
+	switch {
+	case errors.Is(err, life.ErrNotPaused):
+		return nil, problem(http.StatusConflict, "not_paused", "Not paused", "Pause the connector first.", "请先暂停该连接器。")
+	case errors.Is(err, life.ErrPaused):
+		return nil, problem(http.StatusConflict, "paused", "Paused", "The connector is paused; resume it.", "该连接器已暂停，请先恢复。")
+	case errors.Is(err, life.ErrRunning):
+		return nil, problem(http.StatusConflict, "running", "Still running", "The connector is paused, but its run has not ended yet; ask again.", "已暂停，但本次运行尚未结束，请稍后再试。")
+	case err != nil:
+		return nil, s.fault(ctx, "steer connector "+in.Name, err)
+	}
+	return s.connector(ctx, &in.connectorInput)
+}
+
+func (s *Server) dispatches(ctx context.Context, in *dispatchesInput) (*dispatchesOutput, error) {
+	if _, refused := s.see(ctx, in.Name); refused != nil {
+		return nil, refused
+	}
+	all, err := s.Connectors.Dispatches(ctx, in.Name, in.Before, in.Limit)
+	if err != nil {
+		return nil, s.fault(ctx, "list dispatches", err)
+	}
+	out := &dispatchesOutput{}
+	out.Body.Dispatches = append([]Dispatched{}, all...)
+	return out, nil
+}
+
+func (s *Server) resend(ctx context.Context, in *resendInput) (*dispatchOutput, error) {
+	caller := callerOf(ctx)
+	if _, refused := s.see(ctx, in.Name); refused != nil {
+		return nil, refused
+	}
+	if !caller.Operator {
+		return nil, operatorOnly()
+	}
+	d, err := s.Connectors.Resend(ctx, in.Name, in.Number, caller.Name)
+	var trouble *connectors.Trouble
+	switch {
+	case errors.Is(err, connectors.ErrUnknown):
+		return nil, problem(http.StatusNotFound, "unknown_dispatch", "Unknown dispatch", "The connector brought none of that number.", "该连接器没有此编号的发送。")
+	case errors.As(err, &trouble):
+		return nil, problem(http.StatusBadGateway, "not_brought", "Not brought", "The partner did not take it: "+trouble.Error(), "对方未接收："+trouble.Error())
+	case err != nil:
+		return nil, s.fault(ctx, "bring a dispatch again", err)
+	}
+	return &dispatchOutput{d}, nil
+}
