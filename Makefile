@@ -5,8 +5,7 @@ build:
 	go build -trimpath -o bin/hebian ./cmd/hebian
 
 test: setup lint
-	go test -race -short ./...
-	go test -count=1 ./...
+	@.ci/test
 
 setup:
 	@.ci/setup
