@@ -40,6 +40,8 @@ const (
 type Client struct {
 	http    *resty.Client
 	breaker *gobreaker.CircuitBreaker[answer]
+
+	partsFrom, partBytes int64
 }
 
 // NewClient makes a client for the hub at an address such as "http://hub:8080". token opens its doors. transport
@@ -61,7 +63,7 @@ func NewClient(address, token string, transport http.RoundTripper) (*Client, err
 	if transport != nil {
 		client.SetTransport(transport)
 	}
-	return &Client{http: client, breaker: newBreaker()}, nil
+	return &Client{http: client, breaker: newBreaker(), partsFrom: partsFrom, partBytes: partBytes}, nil
 }
 
 // Shipment is a file to deliver.
@@ -70,15 +72,17 @@ type Shipment struct {
 	File   string // its name at the hub, without a path
 	Path   string // where it lies
 	Mode   connectors.Mode
-	Key    string // idempotency key; "": see Deliver
+	Key    string        // idempotency key; "": see Deliver
+	Period schemas.Month // that it is of, where its name does not say it; 0: not said
 }
 
-// Deliver sends a file, again if need be: each try sends all of it, under the same key. A *Problem says why
-// the hub refused it. The receipt of a held file is no error.
+// Deliver sends a file, again if need be: each try sends all of it, under the same key. A large file goes in parts,
+// if the hub takes them, and each try sends what the hub lacks. A *Problem says why the hub refused it. The receipt
+// of a held file is no error.
 //
-// Without a key of the caller's, a whole file goes under a key for this call alone, so that a file that is sent,
-// replaced and sent again counts again; rows to add or remove go under a key made of the bytes and names, so
-// that a repeat after a crash does not double them.
+// Without a key of the caller's, a whole file, or one to merge, goes under a key for this call alone, so that a file
+// that is sent, replaced and sent again counts again; rows to add or remove go under a key made of the bytes and
+// names, so that a repeat after a crash does not double them.
 func (c *Client) Deliver(ctx context.Context, s Shipment) (connectors.Receipt, error) {
 	var r connectors.Receipt
 	s.Mode = cmp.Or(s.Mode, connectors.Full)
@@ -86,20 +90,35 @@ func (c *Client) Deliver(ctx context.Context, s Shipment) (connectors.Receipt, e
 	if err != nil {
 		return r, fmt.Errorf("read file to deliver: %w", err)
 	}
-	if s.Key == "" {
+	moving := time.Duration(size/slowestBytes) * time.Second // at the slowest that the hub bears
+	limit := 2 * (takeInLimit + moving)
+	if s.Key == "" && (s.Mode == connectors.Add || s.Mode == connectors.Remove) {
 		s.Key = s.key(digest)
 	}
+	if size >= c.partsFrom {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		if r, err = c.deliverParts(ctx, s, digest, size); err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, errNoParts) {
+			return r, fmt.Errorf("deliver %s/%s in parts: %w", s.Agency, s.File, err)
+		}
+	}
+	s.Key = cmp.Or(s.Key, rand.Text())
 	header := map[string]string{
 		"Content-Type":    "application/octet-stream",
 		"Content-Digest":  "sha-256=:" + base64.StdEncoding.EncodeToString(digest) + ":",
 		"Idempotency-Key": s.Key,
 	}
 	path := "/v1/deliveries/" + url.PathEscape(s.Agency) + "/" + url.PathEscape(s.File) + "?mode=" + url.QueryEscape(string(s.Mode))
-	moving := time.Duration(size/slowestBytes) * time.Second // at the slowest that the hub bears
+	if s.Period != 0 {
+		path += "&period=" + s.Period.String()
+	}
 	call := call{
 		method: http.MethodPost, path: path, header: header,
 		body:    &source{size: size, open: func() (io.ReadCloser, error) { return reopen(s.Path, size) }},
-		timeout: takeInLimit + moving, budget: 2 * (takeInLimit + moving),
+		timeout: takeInLimit + moving, budget: limit,
 	}
 	if err := c.do(ctx, call, &r); err != nil {
 		return r, fmt.Errorf("deliver %s/%s: %w", s.Agency, s.File, err)
@@ -111,11 +130,8 @@ func (c *Client) Deliver(ctx context.Context, s Shipment) (connectors.Receipt, e
 // are some ten minutes of work.
 const takeInLimit = 15 * time.Minute
 
-// key makes an idempotency key.
+// key makes an idempotency key of the bytes and names.
 func (s Shipment) key(digest []byte) string {
-	if s.Mode == connectors.Full {
-		return rand.Text()
-	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%x %q %q %q", digest, s.Agency, s.File, s.Mode))
 	return hex.EncodeToString(sum[:16])
 }
@@ -239,7 +255,7 @@ func digestOf(path string) (digest []byte, size int64, err error) {
 }
 
 // reopen opens a file for another try. One that changed meanwhile is not the one that was announced.
-func reopen(path string, size int64) (io.ReadCloser, error) {
+func reopen(path string, size int64) (*os.File, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

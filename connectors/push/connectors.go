@@ -21,7 +21,7 @@ type connectorsOutput struct {
 }
 
 type connectorInput struct {
-	Name string `path:"name" maxLength:"64" example:"tax-rest"`
+	Name string `path:"name" maxLength:"64" doc:"Name of the connector, as the hub's configuration has it." example:"tax-rest"`
 }
 
 type connectorOutput struct{ Body life.Status }
@@ -38,7 +38,7 @@ type steerInput struct {
 type dispatchesInput struct {
 	connectorInput
 	Before int64 `query:"before" minimum:"0" doc:"Those below this number; 0: from the newest on."`
-	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
 }
 
 type dispatchesOutput struct {
@@ -49,7 +49,7 @@ type dispatchesOutput struct {
 
 type resendInput struct {
 	connectorInput
-	Number int64 `path:"number" minimum:"1"`
+	Number int64 `path:"number" minimum:"1" doc:"Number of the dispatch."`
 }
 
 type dispatchOutput struct{ Body Dispatched }
@@ -69,12 +69,15 @@ func (s *Server) registerConnectors() {
 	}, says("")), scopeRead), s.listConnectors)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "get-connector", Method: http.MethodGet, Path: at, Summary: "See how a connector does", Tags: []string{tagConnectors},
+		Description: "Its state with the reason, its position, and what it counted.",
 	}, says("")), scopeRead), s.connector)
 	huma.Register(s.api, s.operation(huma.Operation{
 		OperationID: "steer-connector", Method: http.MethodPost, Path: at + "/{verb}", Summary: "Pause, resume, run, rewind or reset a connector", Tags: []string{tagConnectors},
+		Description: "For operators. Each act is remembered with who did it. Rows that a rewound connector reads again change nothing.",
 	}, says("not_paused: it must be paused first. paused: it is paused. running: its run has not ended yet.")), s.steer)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-dispatches", Method: http.MethodGet, Path: at + "/dispatches", Summary: "See what a connector brought", Tags: []string{tagConnectors},
+		Description: "Numbered dispatches with what the partner answered.",
 	}, says("")), scopeRead), s.dispatches)
 	op := s.operation(huma.Operation{
 		OperationID: "resend-dispatch", Method: http.MethodPost, Path: at + "/dispatches/{number}/resend", Summary: "Bring a dispatch again", Tags: []string{tagConnectors},

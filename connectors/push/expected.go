@@ -94,7 +94,7 @@ type DescribedColumn struct {
 }
 
 type profileInput struct {
-	Agency string `path:"agency" maxLength:"64"`
+	Agency string `path:"agency" maxLength:"64" doc:"The agency's short name." example:"finance"`
 }
 
 type profileOutput struct {
@@ -109,6 +109,7 @@ type profileOutput struct {
 func (s *Server) registerProfiles() {
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "get-profile", Method: http.MethodGet, Path: "/v1/profiles/{agency}", Summary: "See how the files of an agency are read", Tags: []string{tagDeliveries},
+		Description: "For an agency's programmer: names, forms, columns and values of the files that it hands over.",
 	}, map[int]string{http.StatusNotFound: "unknown_agency: the known ones are named."}), scopeRead, scopeDeliver), s.describe)
 }
 

@@ -36,7 +36,7 @@ type feedsOutput struct {
 }
 
 type feedInput struct {
-	Name   string `path:"name" maxLength:"64" example:"corrections"`
+	Name   string `path:"name" maxLength:"64" doc:"Name of the feed." example:"corrections"`
 	After  string `query:"after" maxLength:"1000" doc:"Cursor of the page before, from Hebian-Next. Without it: from the start."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"20000" default:"1000" doc:"Records at most; there may be fewer, and still more behind them."`
 	Form   string `query:"form" enum:"ndjson,csv,avro" default:"ndjson" doc:"ndjson: an object a line. csv: id, key, record. avro: an object container file of the same three."`
@@ -49,6 +49,7 @@ func (s *Server) registerFeeds() {
 	}
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-feeds", Method: http.MethodGet, Path: "/v1/feeds", Summary: "See which feeds there are", Tags: []string{tagFeeds},
+		Description: "Those that the caller may pull.",
 	}, says()), scopePull), s.listFeeds)
 	m := says()
 	m[http.StatusUnprocessableEntity] = "bad_cursor: the cursor is none of this feed. invalid: the request is not understood."

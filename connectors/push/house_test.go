@@ -55,7 +55,7 @@ func (h *house) Deliver(ctx context.Context, u connectors.Upload) (connectors.Re
 	rows := int64(strings.Count(content, "\n"))
 	r := connectors.Receipt{
 		Delivery: int64(len(h.receipts) + 1), Agency: u.Agency, File: u.Name, Subject: u.Subject, Mode: u.Mode, Key: u.Key,
-		Outcome: connectors.Complete, Digest: u.Digest, Bytes: u.Bytes, RowsRead: rows, Accepted: rows, Added: rows,
+		Outcome: connectors.Complete, Digest: u.Digest, Bytes: u.Bytes, By: u.By, RowsRead: rows, Accepted: rows, Added: rows,
 	}
 	if h.outcome != "" {
 		r.Outcome, r.Error = h.outcome, "no column wage_type"
@@ -139,6 +139,11 @@ var callers = map[string]push.Caller{
 	"hb_hr":       {Name: "hr", Agency: "hr"},
 	"hb_operator": {Name: "wang", Operator: true},
 	"hb_officer":  {Name: "li"},
+	"hb_staffing": {Name: "staffing", Agency: "staffing"},
+	"hb_sandbox":  {Name: "finance", Agency: "finance", Sandbox: true},
+	"hb_deliver":  {Name: "finance", Agency: "finance", Scopes: []string{"deliver"}},
+	"hb_read":     {Name: "finance", Agency: "finance", Scopes: []string{"read"}},
+	"hb_pull":     {Name: "finance", Agency: "finance", Scopes: []string{"pull"}},
 }
 
 const (
@@ -155,13 +160,16 @@ type road struct {
 	spool  string // its folder
 	claims *connectors.Claims
 	log    strings.Builder
-	serve  func(w http.ResponseWriter, r *http.Request, next http.Handler) // nil: no more than that
+	// options are what the server was made of; sandbox is the other house behind it.
+	options push.Options
+	sandbox *house
+	serve   func(w http.ResponseWriter, r *http.Request, next http.Handler) // nil: no more than that
 }
 
 // open serves the doors of a house on this machine.
-func open(t *testing.T) *road {
+func open(t *testing.T, with ...func(*push.Options)) *road {
 	t.Helper()
-	r := build(t)
+	r := build(t, with...)
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		if r.serve != nil {
 			r.serve(w, q, r.mux)
@@ -174,21 +182,21 @@ func open(t *testing.T) *road {
 }
 
 // build makes the doors of a house. The spool must be empty in the end, whatever happened.
-func build(t *testing.T) *road {
+func build(t *testing.T, with ...func(*push.Options)) *road {
 	t.Helper()
 	profiles, err := connectors.Profiles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &road{house: &house{}, spool: filepath.Join(t.TempDir(), "spool"), claims: &connectors.Claims{}}
+	r := &road{house: &house{}, sandbox: &house{}, spool: filepath.Join(t.TempDir(), "spool"), claims: &connectors.Claims{}}
 	spool, err := connectors.NewSpool(r.spool, maxBytes, roomBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.mux = http.NewServeMux()
-	r.api = humago.New(r.mux, huma.DefaultConfig("hebian", "test"))
-	push.Register(r.api, push.Options{
+	r.options = push.Options{
 		Hub:      r.house,
+		Sandbox:  r.sandbox,
+		Uploads:  filepath.Join(t.TempDir(), "uploads"),
 		Profiles: profiles,
 		Spool:    spool,
 		Claims:   r.claims,
@@ -204,13 +212,24 @@ func build(t *testing.T) *road {
 			}
 			return caller, nil
 		},
-	})
+	}
+	for _, set := range with {
+		set(&r.options)
+	}
+	r.start()
 	t.Cleanup(func() {
 		if left, err := os.ReadDir(r.spool); err != nil || len(left) > 0 {
 			t.Errorf("the spool holds %d files in the end, %v", len(left), err)
 		}
 	})
 	return r
+}
+
+// start begins anew with what is on disk, as a hub does that was killed.
+func (r *road) start() {
+	r.mux = http.NewServeMux()
+	r.api = humago.New(r.mux, huma.DefaultConfig("hebian", "test"))
+	push.Register(r.api, r.options)
 }
 
 // request is what a sender sends; the zero one is a delivery of finance.

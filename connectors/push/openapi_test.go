@@ -76,7 +76,7 @@ func TestOpenAPI(t *testing.T) {
 					t.Errorf("%s %s: %s answers with the problem %q", method, path, status, schema)
 				}
 			}
-			for _, status := range []string{"401", "422", "500"} {
+			for _, status := range []string{"401", "403", "422", "429", "500"} {
 				if _, ok := op.Responses[status]; !ok {
 					t.Errorf("%s %s: no response %s", method, path, status)
 				}
@@ -84,7 +84,7 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	slices.Sort(ids)
-	if want := []string{"declare-complete", "deliver-file", "discard-delivery", "get-receipt", "list-periods", "list-refused-rows", "release-delivery"}; !slices.Equal(ids, want) {
+	if want := []string{"begin-upload", "declare-complete", "delete-upload", "deliver-file", "deliver-upload", "discard-delivery", "get-profile", "get-receipt", "get-upload", "list-periods", "list-receipts", "list-refused-rows", "release-delivery", "send-part"}; !slices.Equal(ids, want) {
 		t.Errorf("operations %q, want %q", ids, want)
 	}
 }

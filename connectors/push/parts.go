@@ -8,9 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -62,19 +60,31 @@ func noParts(p *Problem) bool {
 	return p.Code() == "too_many_uploads"
 }
 
-// sendParts sends a file from an offset on. When a part breaks off it asks the hub what has come, and goes on there: a try that brought
-// something forward is none of those that end it.
+// sendParts sends a file from an offset on. When a part breaks off it asks the hub what has come, and goes on there. Only tries that
+// brought nothing forward are counted, and those not that found the last one still at work, as after a line that died without a word.
 func (c *Client) sendParts(ctx context.Context, at, path string, offset, size int64) error {
 	for tries := 1; offset < size; {
-		next, pause, err := c.sendPart(ctx, at, path, offset, size)
-		if err == nil {
-			offset, tries = next, 1
+		a, err := c.breaker.Execute(func() (answer, error) { return c.try(ctx, part(at, path, offset, min(c.partBytes, size-offset), size)) })
+		var pause time.Duration
+		refused := refusal(err)
+		switch {
+		case err == nil:
+			if offset, err = a.offset(offset, size); err != nil {
+				return err
+			}
+			tries = 1
 			continue
-		}
-		if tries == maxTries {
+		case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+			err, pause = ErrAway, openFor/10
+		case refused != nil && refused.Code() == "busy":
+			pause = wait(a, tries)
+		case refused != nil && refused.Code() == "offset" && tries < maxTries, again(ctx, err) && tries < maxTries:
+			pause = wait(a, tries)
+			tries++
+		default:
 			return err
 		}
-		if !sleep(ctx, max(pause, wait(answer{}, tries)*min(pause+1, 1))) {
+		if !sleep(ctx, pause) {
 			return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 		}
 		var p PartialUpload
@@ -82,9 +92,45 @@ func (c *Client) sendParts(ctx context.Context, at, path string, offset, size in
 			return err
 		}
 		if p.Offset > offset {
-			tries = 0
+			tries = 1
 		}
-		offset, tries = p.Offset, tries+1
+		offset = p.Offset
 	}
 	return nil
+}
+
+// part is the request that sends the part at an offset.
+func part(at, path string, offset, length, size int64) call {
+	return call{
+		method: http.MethodPatch, path: at,
+		header:  map[string]string{"Content-Type": "application/octet-stream", "Upload-Offset": strconv.FormatInt(offset, 10)},
+		body:    &source{size: length, open: func() (io.ReadCloser, error) { return section(path, offset, length, size) }},
+		timeout: callTimeout + stallLimit + time.Duration(length/slowestBytes)*time.Second,
+	}
+}
+
+// offset reads from an answer where the next part begins, behind the last one.
+func (a answer) offset(last, size int64) (int64, error) {
+	text := a.header.Get("Upload-Offset")
+	next, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || next <= last || next > size {
+		return 0, fmt.Errorf("the hub has %q bytes of the file's %d, after a part from %d on", text, size, last)
+	}
+	return next, nil
+}
+
+// section opens a part of a file, as reopen does the whole.
+func section(path string, offset, length, size int64) (io.ReadCloser, error) {
+	file, err := reopen(path, size)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Seek(offset, io.SeekStart); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(file, length), file}, nil
 }

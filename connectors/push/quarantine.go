@@ -93,9 +93,11 @@ func (s *Server) registerQuarantine() {
 	const at = "/v1/quarantine/{agency}/{file}"
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-quarantine", Method: http.MethodGet, Path: "/v1/quarantine", Summary: "See which files have rows in quarantine", Tags: []string{tagQuarantine},
+		Description: "With how many wait in each.",
 	}, says()), scopeRead), s.quarantined)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-quarantined-rows", Method: http.MethodGet, Path: at, Summary: "Read the rows of a file that wait in quarantine", Tags: []string{tagQuarantine},
+		Description: "Line, column and reason of each; download-quarantined-rows has what stands in them.",
 	}, says()), scopeRead), s.quarantinedRows)
 	op := scoped(s.operation(huma.Operation{
 		OperationID: "download-quarantined-rows", Method: http.MethodGet, Path: at + "/rows", Summary: "Download the rows of a file that wait in quarantine", Tags: []string{tagQuarantine},

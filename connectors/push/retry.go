@@ -80,8 +80,10 @@ func again(ctx context.Context, err error) bool {
 		return true // the road broke off
 	}
 	switch p.Status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout:
 		return true
+	case http.StatusTooManyRequests:
+		return p.Code() != "quota" // tomorrow is too long to wait
 	case http.StatusConflict:
 		return p.Code() == "busy"
 	case http.StatusBadRequest:

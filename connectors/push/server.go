@@ -99,7 +99,10 @@ func document(doc *huma.OpenAPI) {
 	}
 	doc.Tags = append(doc.Tags,
 		&huma.Tag{Name: tagDeliveries, Description: "Files that agencies hand over, and their receipts."},
-		&huma.Tag{Name: tagPeriods, Description: "Months that agencies declare complete."})
+		&huma.Tag{Name: tagPeriods, Description: "Months that agencies declare complete, and what is due."},
+		&huma.Tag{Name: tagQuarantine, Description: "Rows that were refused: have them back, correct them, send them again."},
+		&huma.Tag{Name: tagFeeds, Description: "Records that agencies pull: corrections, findings, golden records."},
+		&huma.Tag{Name: tagConnectors, Description: "What fetches from agencies and brings to them."})
 }
 
 // The tags of the operations.

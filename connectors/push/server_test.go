@@ -21,6 +21,7 @@ import (
 
 	"hebian/connectors"
 	"hebian/connectors/push"
+	"hebian/schemas"
 )
 
 const file = "发放单位代码,姓名\nU1,a\nU2,b\n"
@@ -75,6 +76,39 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
+// What a file is said to be goes on to the hub; a packed one goes on as it is.
+func TestDeliverAs(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		request request
+		known   string
+		mode    connectors.Mode
+		period  schemas.Month
+	}{
+		{"month in the name", request{}, "finance/payroll-202609.csv", connectors.Full, 202609},
+		{"month said again", request{path: "/v1/deliveries/finance/payroll-202609.csv?period=202609"}, "finance/payroll-202609.csv", connectors.Full, 202609},
+		{"month said", request{path: "/v1/deliveries/finance/control_numbers.csv?period=202608"}, "finance/control_numbers.csv", connectors.Full, 202608},
+		{"no month", request{path: "/v1/deliveries/finance/control_numbers.csv"}, "finance/control_numbers.csv", connectors.Full, 0},
+		{"merge", request{path: "/v1/deliveries/staffing/certificates.csv?mode=merge", token: "hb_staffing"}, "staffing/certificates.csv", connectors.Merge, 0},
+		{"packed on the way", request{header: map[string]string{"Content-Encoding": "gzip", "Content-Digest": contentDigest("\x1F\x8Bpacked")}}, "finance/payroll-202609.csv", connectors.Full, 202609},
+		{"packed", request{path: "/v1/deliveries/finance/payroll-202609.csv.gz"}, "finance/payroll-202609.csv", connectors.Full, 202609},
+		{"another form", request{path: "/v1/deliveries/finance/payroll-202609.xlsx"}, "finance/payroll-202609.csv", connectors.Full, 202609},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := open(t)
+			test.request.body = "\x1F\x8Bpacked"
+			if response, body := r.send(t, test.request); response.StatusCode != http.StatusCreated {
+				t.Fatalf("answer %d: %s", response.StatusCode, body)
+			}
+			u := r.uploads[0]
+			got, want := []any{u.Name, u.Mode, u.Period, r.contents[0]}, []any{test.known, test.mode, test.period, "\x1F\x8Bpacked"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the hub got (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A file that lies in a folder of many agencies goes by its name alone, too.
 func TestDeliverShared(t *testing.T) {
 	r := open(t)
@@ -123,7 +157,12 @@ func TestRefused(t *testing.T) {
 		{name: "another digest only", request: request{header: map[string]string{"Content-Digest": "md5=:YWJj:"}}, status: 400, code: "bad_digest"},
 		{name: "too large as announced", request: request{body: strings.Repeat("x", maxBytes+1)}, status: 413, code: "too_large"},
 		{name: "too large as it turns out", request: request{body: strings.Repeat("x", maxBytes+1), chunked: true}, status: 413, code: "too_large"},
-		{name: "compressed", request: request{header: map[string]string{"Content-Encoding": "gzip"}}, status: 415, code: "unsupported"},
+		{name: "compressed otherwise", request: request{header: map[string]string{"Content-Encoding": "br"}}, status: 415, code: "unsupported"},
+		{name: "compressed twice", request: request{header: map[string]string{"Content-Encoding": "gzip, gzip"}}, status: 415, code: "unsupported"},
+		{name: "merge without a row key", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?mode=merge"}, status: 422, code: "not_keyed"},
+		{name: "a period that is none", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?period=202613"}, status: 422, code: "wrong_period"},
+		{name: "a period that is no month at all", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?period=2026-9"}, status: 422, code: "invalid"},
+		{name: "another period than the name's", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?period=202608"}, status: 422, code: "wrong_period"},
 		{name: "a form", request: request{header: map[string]string{"Content-Type": "multipart/form-data; boundary=x"}}, status: 415, code: "unsupported"},
 		{name: "not what the profile says", outcome: connectors.Failed, status: 422, code: "file_refused"},
 		{name: "taken in by another door", err: fmt.Errorf("x: %w", connectors.ErrBusy), status: 409, code: "busy", retry: true},

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/xuri/excelize/v2"
+	"pgregory.net/rapid"
 
 	"hebian/connectors/sheet"
 	"hebian/connectors/text"
@@ -361,4 +365,55 @@ func TestNoStyles(t *testing.T) {
 	if got, err := read(t, file.file(t), sheet.Options{}); err != nil || got[1].Raw != "46296,," {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+// TestExcelizeLaw reads what the library writes that others use.
+func TestExcelizeLaw(t *testing.T) {
+	cells := rapid.StringOf(rapid.SampledFrom([]rune("张三䶮㛃𬀩𠮷,\"\n <>&'_xA0041_é·\t")))
+	rapid.Check(t, func(t *rapid.T) {
+		f := excelize.NewFile()
+		defer f.Close()
+		day, err := f.NewStyle(&excelize.Style{CustomNumFmt: new(`yyyy"年"m"月"d"日"`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{"a", "b", "c"}
+		header := []any{"a", "b", "c"}
+		if err := f.SetSheetRow("Sheet1", "A1", &header); err != nil {
+			t.Fatal(err)
+		}
+		for n := range rapid.IntRange(0, 5).Draw(t, "rows") {
+			text, fen := cells.Draw(t, "text"), rapid.Int64Range(-1e12, 1e12).Draw(t, "fen")
+			at := time.Date(2026, 1, 1+rapid.IntRange(0, 1000).Draw(t, "day"), 0, 0, rapid.IntRange(1, 86399).Draw(t, "second"), 0, time.UTC)
+			row := []any{text, float64(fen) / 100, at}
+			if rapid.Bool().Draw(t, "rich") {
+				row[0] = []excelize.RichTextRun{{Text: text}, {Text: "丰", Font: &excelize.Font{Bold: true}}}
+				text += "丰"
+			}
+			ref := fmt.Sprintf("A%d", n+2)
+			err := f.SetSheetRow("Sheet1", ref, &row)
+			if rich, ok := row[0].([]excelize.RichTextRun); ok && err == nil {
+				err = f.SetCellRichText("Sheet1", ref, rich)
+			}
+			if err == nil {
+				err = f.SetCellStyle("Sheet1", fmt.Sprintf("C%d", n+2), fmt.Sprintf("C%d", n+2), day)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, strings.TrimSpace(text), strconv.FormatFloat(float64(fen)/100, 'f', -1, 64), at.Format(time.DateTime))
+		}
+		var file bytes.Buffer
+		if err := f.Write(&file); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := readTB(t, file.Bytes())
+		var got []string
+		for _, row := range rows {
+			got, _ = text.SplitFields(row, got)
+		}
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Fatalf("%v\n%s", err, diff)
+		}
+	})
 }
