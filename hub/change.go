@@ -42,9 +42,12 @@ func (s *Session) collect(topic string, records []schemas.Record) error {
 	return nil
 }
 
-// apply appends the rows collected, those to take back as retractions. Misfits come last: a row to take back that is
-// not there becomes one.
+// apply takes the misfits named out of quarantine and appends the rows collected, those to take back as retractions. Misfits
+// come last: a row to take back that is not there becomes one.
 func (s *Session) apply(ctx context.Context) error {
+	if err := s.settleNamed(ctx); err != nil {
+		return err
+	}
 	rows := &s.change.rows
 	for _, topic := range []string{s.delivery.Subject, MisfitTopic} {
 		for i := 0; i < len(rows.batches); i++ { // they may grow by one of misfits
@@ -126,7 +129,7 @@ func (s *Session) lookUp(ctx context.Context, b Batch) (*equals, error) {
 			}
 		}
 	}
-	return &equals{live: live, end: map[schemas.ID]uint32{}}, nil
+	return &equals{live: live, keyed: s.manifest.Keyed, end: map[schemas.ID]uint32{}}, nil
 }
 
 // refuseUnknown makes a misfit of a row to take back that the file does not hold. It keeps the row as intake got it, in
@@ -144,7 +147,12 @@ func (s *Session) refuseUnknown(r schemas.Record) error {
 	if err != nil {
 		return err
 	}
-	misfit := schemas.Record{ID: schemas.ContentID(schemas.Scope(s.manifest.Agency, s.manifest.File), payload), Line: r.Line, Key: []byte(m.File), Value: value}
+	id := schemas.ContentID(schemas.Scope(s.manifest.Agency, s.manifest.File), payload)
+	if s.manifest.Keyed {
+		key := r.ID.RowKey()
+		copy(id[:], key[:])
+	}
+	misfit := schemas.Record{ID: id, Line: r.Line, Key: []byte(m.File), Value: value}
 	s.change.rows.add(MisfitTopic, s.partition(MisfitTopic, misfit.Key), misfit)
 	s.receipt.Accepted--
 	s.receipt.Quarantined++
@@ -154,8 +162,9 @@ func (s *Session) refuseUnknown(r schemas.Record) error {
 // equals gives rows their ordinals among equal ones of a file. A file whose rows of one content have the ordinals 0 to n-1
 // keeps it so, which are those that the same rows get in a whole file.
 type equals struct {
-	live map[schemas.ID]bool
-	end  map[schemas.ID]uint32 // by content: where the last search ended
+	live  map[schemas.ID]bool
+	keyed bool
+	end   map[schemas.ID]uint32 // by content: where the last search ended
 }
 
 // ordinalGap is how many ordinals in a row may be missing. Any are only where two contents share 64 bits of their hash.
@@ -164,7 +173,7 @@ const ordinalGap = 4
 // free takes the smallest ordinal of a content that is free. It and last don't serve one set of rows together.
 func (e *equals) free(content schemas.ID) schemas.ID {
 	for ordinal := e.end[content]; ; ordinal++ {
-		if id := equalID(content, ordinal); !e.live[id] {
+		if id := equalID(content, ordinal, e.keyed); !e.live[id] {
 			e.end[content] = ordinal + 1
 			return id
 		}
@@ -176,13 +185,13 @@ func (e *equals) last(content schemas.ID) (schemas.ID, bool) {
 	end, known := e.end[content]
 	if !known {
 		for ordinal := uint32(0); ordinal < end+ordinalGap; ordinal++ {
-			if e.live[equalID(content, ordinal)] {
+			if e.live[equalID(content, ordinal, e.keyed)] {
 				end = ordinal + 1
 			}
 		}
 	}
 	for ; end > 0; end-- {
-		if id := equalID(content, end-1); e.live[id] {
+		if id := equalID(content, end-1, e.keyed); e.live[id] {
 			e.end[content] = end - 1
 			return id, true
 		}

@@ -79,7 +79,7 @@ func TestSharedOrdinals(t *testing.T) {
 		if err := s.Accept(t.Context(), step.rows); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Finish(t.Context(), "", 0, nil); err != nil {
+		if _, err := s.Finish(t.Context(), hub.Ending{}); err != nil {
 			t.Fatal(err)
 		}
 		if live := strings.Join(h.live(t), " "); live != step.live {
@@ -309,7 +309,7 @@ func BenchmarkOneLine(b *testing.B) {
 	if err := s.Accept(b.Context(), large); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := s.Finish(b.Context(), "", 0, nil); err != nil {
+	if _, err := s.Finish(b.Context(), hub.Ending{}); err != nil {
 		b.Fatal(err)
 	}
 	deliver := func(m hub.Manifest) hub.Receipt {
@@ -320,7 +320,7 @@ func BenchmarkOneLine(b *testing.B) {
 		if err := s.Accept(b.Context(), large[100_000:100_001]); err != nil {
 			b.Fatal(err)
 		}
-		r, err := s.Finish(b.Context(), "", 0, nil)
+		r, err := s.Finish(b.Context(), hub.Ending{})
 		if err != nil {
 			b.Fatal(err)
 		}

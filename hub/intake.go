@@ -7,7 +7,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +33,8 @@ var (
 	ErrBusy = errors.New("this file is being delivered already")
 	// ErrKeyUsed says that the idempotency key stands for a complete delivery: its receipt is the answer.
 	ErrKeyUsed = errors.New("a delivery under this key is complete already")
+	// ErrKeying says that a file's rows had keys so far and come without, or the other way round.
+	ErrKeying = errors.New("its rows are told apart in another way than before: deliver the file whole once (mode full)")
 )
 
 // Clock tells the time of receipts.
@@ -52,6 +56,8 @@ type Intake struct {
 	mu   sync.Mutex
 	busy map[claim]bool // by sessions under way
 
+	shelf shelf // where the rows of keyed files lie
+
 	spare sync.Pool // of *pending, so that each file doesn't grow its own
 }
 
@@ -61,7 +67,7 @@ type claim struct{ file, agency, key string }
 // NewIntake gives an intake that writes to a log and keeps its deliveries. A whole file that would withdraw more
 // than withdrawalPercent of its earlier rows is held; at 100 none is.
 func NewIntake(log Log, deliveries Deliveries, now Clock, withdrawalPercent int) *Intake {
-	return &Intake{log: log, deliveries: deliveries, now: now, percent: int64(withdrawalPercent), busy: map[claim]bool{}}
+	return &Intake{log: log, deliveries: deliveries, now: now, percent: int64(withdrawalPercent), busy: map[claim]bool{}, shelf: newShelf(shelfRows)}
 }
 
 // Session is one delivery being taken in. Rows go in through Accept and Quarantine in the order of the
@@ -75,8 +81,11 @@ type Session struct {
 	known      map[schemas.ID]origin // live rows of earlier versions, and rows that an interrupted try left
 	gone       map[schemas.ID]lost   // rows of earlier versions that the interrupted try took back
 	withdrawal withdrawal
-	ordinals   tally      // of equal rows in this file
-	change     *changeSet // instead of the four above: rows to add or to take back
+	discarded  map[schemas.ID]bool // misfits that wait no more when they come again
+	silenced   int64               // of these, how many came
+	ordinals   tally               // of equal rows in this file
+	change     *changeSet          // instead of the six above: rows to add or to take back
+	merge      *mergeSet           // or rows that replace those of their keys
 	pending    *pending
 	queue      chan *pending // to the writer
 	free       chan *pending // and back
@@ -100,9 +109,10 @@ type lost struct {
 	key   keyHash
 }
 
+// Settled counts misfits by adding these up.
 const (
-	subjectIndex = iota
-	misfitIndex
+	subjectIndex = 0
+	misfitIndex  = 1
 )
 
 // Begin opens a delivery of a file, or goes on with one that a crash interrupted: with a whole file if a whole file
@@ -127,8 +137,8 @@ func (in *Intake) Begin(ctx context.Context, m Manifest) (*Session, error) {
 		s.free <- p
 	}
 	s.pending = <-s.free
-	d := &s.delivery
-	s.receipt = Receipt{Delivery: d.ID, Agency: d.Agency, File: d.File, Subject: d.Subject, Mode: d.Mode, Key: m.Key, Started: d.Started}
+	s.receipt = s.delivery.receipt()
+	s.receipt.Key, s.receipt.Note, s.receipt.By, s.receipt.Period, s.receipt.Connector = m.Key, m.Note, m.By, m.Period, m.Connector
 	s.writeCtx, s.refuse = context.WithCancelCause(ctx)
 	s.writing.Go(s.write)
 	return s, nil
@@ -136,14 +146,18 @@ func (in *Intake) Begin(ctx context.Context, m Manifest) (*Session, error) {
 
 func (in *Intake) check(m Manifest) error {
 	switch {
-	case m.Mode != Full && m.Mode != Add && m.Mode != Remove:
-		return fmt.Errorf("its mode is %q, want %s, %s or %s", m.Mode, Full, Add, Remove)
-	case m.Mode != Full && m.Key == "":
+	case m.Mode != Full && m.Mode != Add && m.Mode != Remove && m.Mode != Merge && m.Mode != Discard:
+		return fmt.Errorf("its mode is %q, want %s, %s, %s, %s or %s", m.Mode, Full, Add, Remove, Merge, Discard)
+	case (m.Mode == Add || m.Mode == Remove) && m.Key == "":
 		return fmt.Errorf("mode %s needs an idempotency key: without it a repeat can't be told from more rows", m.Mode)
 	case m.Mode == Remove && in.MisfitSchema == 0:
 		return errors.New("intake was given no schema id for misfits")
+	case m.Mode == Merge && !m.Keyed:
+		return errors.New("mode merge needs keyed rows: without a key nobody can say which row is replaced")
+	case len(m.Settles) > 0 && m.Mode != Add && m.Mode != Merge && m.Mode != Discard:
+		return fmt.Errorf("mode %s settles no misfits by name", m.Mode)
 	}
-	return nil
+	return m.checkSettling()
 }
 
 // open finds or begins the delivery and learns what is known of the file.
@@ -154,26 +168,27 @@ func (s *Session) open(ctx context.Context) error {
 			return cmp.Or(err, ErrKeyUsed)
 		}
 	}
-	all, err := in.deliveries.Of(ctx, m.Agency, m.File)
+	interrupted, err := s.survey(ctx)
 	if err != nil {
 		return err
 	}
-	complete, interrupted, err := s.sift(ctx, all)
-	if err != nil {
-		return err
-	}
-	if n := len(complete); n > 0 {
-		s.before = complete[n-1]
-	}
-	if m.Mode == Full {
-		err = s.loadAll(ctx, complete, interrupted)
-	} else {
-		s.change = newChangeSet(complete)
+	switch {
+	case m.Mode == Full:
+		err = s.loadAll(ctx, interrupted)
+	case m.Mode == Merge, m.Mode == Discard && m.Keyed:
+		s.merge = &mergeSet{said: map[rowKey]said{}}
+	default:
+		var versions []Delivery
+		versions, err = s.versions(ctx)
+		s.change = newChangeSet(versions)
 	}
 	if err != nil || s.delivery.ID != 0 {
 		return err
 	}
-	s.delivery = Delivery{Agency: m.Agency, File: m.File, Subject: m.Subject, Mode: m.Mode, Outcome: Open, Started: in.now()}
+	s.delivery = Delivery{
+		Agency: m.Agency, File: m.File, Subject: m.Subject, Mode: m.Mode, Keyed: m.Keyed, Period: m.Period, Connector: m.Connector,
+		Outcome: Open, Started: in.now(),
+	}
 	if m.Mode == Full {
 		if err := s.openSpans(ctx); err != nil {
 			return err
@@ -182,27 +197,48 @@ func (s *Session) open(ctx context.Context) error {
 	return in.deliveries.Begin(ctx, &s.delivery)
 }
 
-// sift finds the deliveries of the file that count and the interrupted one to go on with, if there is one. It closes
-// an interrupted one that can't be gone on with.
-func (s *Session) sift(ctx context.Context, all []Delivery) (complete []Delivery, interrupted *Delivery, err error) {
+// survey finds the newest delivery of the file that counts, and the interrupted one to go on with, if there is one. It
+// closes an interrupted one that can't be gone on with.
+func (s *Session) survey(ctx context.Context) (interrupted *Delivery, err error) {
 	m := &s.manifest
-	for i := range all {
-		switch d := &all[i]; {
-		case d.Outcome == Complete && d.Subject != m.Subject:
-			return nil, nil, fmt.Errorf("it was delivered as %s before and can't become %s", d.Subject, m.Subject)
-		case d.Outcome == Complete:
-			complete = append(complete, *d)
-		case d.Outcome == Open && d.Mode == Full && m.Mode == Full && d.Subject == m.Subject:
+	standing, err := s.intake.deliveries.Standing(ctx, m.Agency, m.File)
+	if err != nil {
+		return nil, err
+	}
+	s.before = standing.Newest
+	if m.Mode == Discard {
+		m.Keyed = s.before.Keyed
+	}
+	switch known := s.before.ID != 0; {
+	case !known && m.Mode == Discard:
+		return nil, errors.New("nothing of it was delivered")
+	case known && s.before.Subject != m.Subject:
+		return nil, fmt.Errorf("it was delivered as %s before and can't become %s", s.before.Subject, m.Subject)
+	case known && s.before.Keyed != m.Keyed && m.Mode != Full:
+		return nil, ErrKeying
+	}
+	for i := range standing.Open {
+		d := &standing.Open[i]
+		if d.Mode == Full && m.Mode == Full && d.Subject == m.Subject && d.Keyed == m.Keyed {
 			interrupted = d
-		case d.Outcome == Open:
-			r := Receipt{Delivery: d.ID, Agency: d.Agency, File: d.File, Subject: d.Subject, Mode: d.Mode, Outcome: Failed, Started: d.Started}
-			r.Error, r.Finished = "interrupted, then superseded by another delivery of the file", s.intake.now()
-			if err := s.intake.deliveries.Finish(ctx, r); err != nil {
-				return nil, nil, err
-			}
+			continue
+		}
+		r := d.receipt()
+		r.Outcome, r.Error, r.Finished = Failed, "interrupted, then superseded by another delivery of the file", s.intake.now()
+		if err := s.intake.deliveries.Finish(ctx, r); err != nil {
+			return nil, err
 		}
 	}
-	return complete, interrupted, nil
+	return interrupted, nil
+}
+
+// versions lists the deliveries of the file that count.
+func (s *Session) versions(ctx context.Context) ([]Delivery, error) {
+	if s.before.ID == 0 {
+		return nil, nil
+	}
+	all, err := s.intake.deliveries.Of(ctx, s.manifest.Agency, s.manifest.File)
+	return slices.DeleteFunc(all, func(d Delivery) bool { return d.Outcome != Complete }), err
 }
 
 // openSpans notes from where on the delivery's records can lie, before the first is written: a crash leaves them there.
@@ -218,19 +254,26 @@ func (s *Session) openSpans(ctx context.Context) error {
 }
 
 func (s *Session) openSpan(ctx context.Context, topic string, partition int) error {
+	if slices.ContainsFunc(s.delivery.Spans, func(span Span) bool { return span.Topic == topic && span.Partition == partition }) {
+		return nil
+	}
 	end, err := s.intake.log.End(ctx, topic, partition)
 	s.delivery.Spans = append(s.delivery.Spans, Span{Topic: topic, Partition: partition, First: end, Next: -1})
 	return err
 }
 
 // loadAll learns the rows of the file that count, and what an interrupted try left of it.
-func (s *Session) loadAll(ctx context.Context, complete []Delivery, interrupted *Delivery) error {
-	s.known, s.gone, s.withdrawal = map[schemas.ID]origin{}, map[schemas.ID]lost{}, newWithdrawal()
+func (s *Session) loadAll(ctx context.Context, interrupted *Delivery) error {
+	s.known, s.gone, s.discarded, s.withdrawal = map[schemas.ID]origin{}, map[schemas.ID]lost{}, map[schemas.ID]bool{}, newWithdrawal()
+	versions, err := s.versions(ctx)
+	if err != nil {
+		return err
+	}
 	if interrupted != nil {
 		s.delivery = *interrupted
-		complete = append(complete, *interrupted)
+		versions = append(versions, *interrupted)
 	}
-	for _, d := range complete {
+	for _, d := range versions {
 		if err := s.load(ctx, d); err != nil {
 			return fmt.Errorf("load an earlier version: %w", err)
 		}
@@ -248,7 +291,11 @@ func (s *Session) load(ctx context.Context, d Delivery) error {
 		}
 		if err := readSpan(ctx, s.intake.log, d.ID, span, &b, func(b *Batch) error {
 			for i := range b.Records {
-				s.learn(&b.Records[i], o, b.Base+int64(i))
+				r := &b.Records[i]
+				s.learn(r, o, b.Base+int64(i))
+				if o.topic == misfitIndex {
+					remember(s.discarded, d.Mode, r)
+				}
 			}
 			return nil
 		}); err != nil {
@@ -278,8 +325,10 @@ func (s *Session) learn(r *schemas.Record, o origin, offset int64) {
 	s.known[r.ID] = o
 }
 
-// Accept takes rows of the subject in. Their IDs come as schemas.ContentID; Accept adds the ordinal among
-// equal rows. The records' bytes are the caller's again when it returns. An error is of the log, or ErrTooLarge.
+// Accept takes rows of the subject in. Their IDs come as schemas.ContentID or, of a keyed file, schemas.KeyedID; Accept adds
+// the ordinal among equal rows. In a Merge a record whose Op is Retract says that the row of its key is gone; nothing but its
+// key and line matters. Of rows of one key in a Merge the last one counts, be it accepted or a misfit: Line says which came
+// later. The records' bytes are the caller's again when it returns. An error is of the log, or ErrTooLarge.
 func (s *Session) Accept(ctx context.Context, records []schemas.Record) error {
 	s.receipt.Accepted += int64(len(records))
 	return s.take(ctx, subjectIndex, records)
@@ -294,12 +343,19 @@ func (s *Session) Quarantine(ctx context.Context, misfits []schemas.Record) erro
 func (s *Session) take(ctx context.Context, index uint8, records []schemas.Record) error {
 	topic := s.topic(index)
 	s.receipt.RowsRead += int64(len(records))
-	if s.change != nil {
+	switch {
+	case len(records) > 0 && s.manifest.Mode == Discard:
+		return fmt.Errorf("deliver %s: a discard has no rows", s.manifest.File)
+	case (s.merge == nil || index == misfitIndex) && slices.ContainsFunc(records, isGone):
+		return fmt.Errorf("deliver %s: a row that is gone, in mode %s", s.manifest.File, s.manifest.Mode)
+	case s.merge != nil:
+		return s.collectMerge(index, records)
+	case s.change != nil:
 		return s.collect(topic, records)
 	}
 	for i := range records {
 		r := records[i]
-		r.ID = equalID(r.ID, s.ordinals.add(binary.LittleEndian.Uint64(r.ID[:])))
+		r.ID = s.equalID(r.ID, s.ordinals.add(s.contentHash(r.ID)))
 		if o, ok := s.known[r.ID]; ok && o.topic == index { // Promise 2
 			o.seen = true
 			s.known[r.ID] = o
@@ -308,6 +364,11 @@ func (s *Session) take(ctx context.Context, index uint8, records []schemas.Recor
 			} else {
 				s.receipt.Unchanged++
 			}
+			continue
+		}
+		if index == misfitIndex && s.discarded[r.ID] {
+			s.receipt.Unchanged++
+			s.silenced++
 			continue
 		}
 		if _, ok := s.gone[r.ID]; ok { // known before the interrupted try took it back
@@ -340,21 +401,50 @@ func (s *Session) topic(index uint8) string {
 	return s.delivery.Subject
 }
 
+// isGone says whether a record says that a row is gone.
+func isGone(r schemas.Record) bool { return r.Op == schemas.Retract }
+
+// contentHash tells contents apart for counting equal rows. The first half of a KeyedID is of the key alone.
+func (s *Session) contentHash(id schemas.ID) uint64 {
+	hash := binary.LittleEndian.Uint64(id[:])
+	if s.manifest.Keyed {
+		hash ^= bits.RotateLeft64(binary.LittleEndian.Uint64(id[8:]), 32)
+	}
+	return hash
+}
+
 // equalID makes the ID of a row from its content's and its ordinal among equal rows.
-func equalID(content schemas.ID, ordinal uint32) schemas.ID {
+func (s *Session) equalID(content schemas.ID, ordinal uint32) schemas.ID {
+	return equalID(content, ordinal, s.manifest.Keyed)
+}
+
+// equalID keeps what stands for the row's key in a keyed file.
+func equalID(content schemas.ID, ordinal uint32, keyed bool) schemas.ID {
 	if ordinal == 0 {
 		return content
 	}
 	sum := sha256.Sum256(binary.BigEndian.AppendUint32(content[:], ordinal))
-	return schemas.ID(sum[:16])
+	id := schemas.ID(sum[:16])
+	if keyed {
+		key := content.RowKey()
+		copy(id[:], key[:])
+	}
+	return id
 }
+
+// maxColumns bounds the header in a receipt.
+const maxColumns = 64 << 10
 
 // Finish brings the file's rows to what this delivery says, takes back what earlier versions had and a whole file
 // lacks, and writes the receipt. A delivery that withdraws too much is held.
-func (s *Session) Finish(ctx context.Context, digest string, size int64, unknownColumns []string) (Receipt, error) {
+func (s *Session) Finish(ctx context.Context, e Ending) (Receipt, error) {
 	defer s.intake.release(s.manifest)
 	settle := s.retract
-	if s.change != nil {
+	switch {
+	case s.merge != nil:
+		defer s.shelve()
+		settle = s.applyMerge
+	case s.change != nil:
 		settle = s.apply
 	}
 	err := settle(ctx)
@@ -368,23 +458,35 @@ func (s *Session) Finish(ctx context.Context, digest string, size int64, unknown
 		return s.receipt, err
 	}
 	r := &s.receipt
-	r.Digest, r.Bytes, r.UnknownColumns = digest, size, unknownColumns
+	r.Digest, r.Bytes, r.UnknownColumns, r.Form, r.Encoding = e.Digest, e.Bytes, e.UnknownColumns, e.Form, e.Encoding
+	if size := len(strings.Join(e.Columns, ",")); size <= maxColumns {
+		r.Columns = e.Columns
+	}
 	if s.held() {
-		r.Outcome, r.Added, r.Unchanged, r.Retracted = Held, 0, 0, 0
+		r.Outcome, r.Added, r.Unchanged, r.Retracted, r.Settled, r.NotWaiting = Held, 0, 0, 0, 0, 0
 		r.Error = fmt.Sprintf("it would withdraw %d of %d rows, and waits for an operator's yes", r.Withdrawn, r.Earlier)
 	} else if err := s.complete(ctx); err != nil {
 		return *r, err
 	}
 	r.Finished = s.intake.now()
-	return *r, s.intake.deliveries.Finish(ctx, *r) // Promise 1: the receipt after the rows
+	if err := s.intake.deliveries.Finish(ctx, *r); err != nil { // Promise 1: the receipt after the rows
+		return *r, err
+	}
+	if s.merge != nil && r.Outcome == Complete {
+		s.merge.index.change(s.merge, r)
+	}
+	return *r, nil
 }
 
 // complete writes into the receipt what the delivery did.
 func (s *Session) complete(ctx context.Context) (err error) {
 	r := &s.receipt
-	r.Outcome, r.Live, r.Refused = Complete, r.Accepted, r.Quarantined
-	if s.change != nil {
-		r.Live, r.Refused = s.before.Live+s.change.net, s.before.Refused+r.Quarantined
+	r.Outcome, r.Live, r.Refused = Complete, r.Accepted, r.Quarantined-s.silenced
+	switch {
+	case s.merge != nil:
+		r.Live, r.Refused, r.Spans = s.before.Live+s.merge.net, s.before.Refused+s.merge.misfits-r.Settled, s.merge.spans
+	case s.change != nil:
+		r.Live, r.Refused = s.before.Live+s.change.net, s.before.Refused+r.Quarantined-r.Settled
 	}
 	for _, span := range s.delivery.Spans {
 		if span.Next, err = s.intake.log.End(ctx, span.Topic, span.Partition); err != nil {
@@ -402,7 +504,7 @@ func (s *Session) Fail(ctx context.Context, cause error) (Receipt, error) {
 	s.Leave()
 	r := &s.receipt
 	r.Outcome, r.Error, r.Finished = Failed, cause.Error(), s.intake.now()
-	r.RowsRead, r.Accepted, r.Quarantined, r.Added, r.Unchanged, r.Retracted = 0, 0, 0, 0, 0, 0
+	r.RowsRead, r.Accepted, r.Quarantined, r.Added, r.Unchanged, r.Retracted, r.Settled, r.NotWaiting = 0, 0, 0, 0, 0, 0, 0, 0
 	if err := s.intake.deliveries.Finish(ctx, *r); err != nil {
 		return *r, fmt.Errorf("%w (and no receipt could be written: %w)", cause, err)
 	}
@@ -426,9 +528,11 @@ func (s *Session) retract(ctx context.Context) error {
 			own = append(own, p)
 		default:
 			earlier = append(earlier, p)
+			s.receipt.Settled += int64(o.topic)
 		}
 	}
 	for _, l := range s.gone {
+		s.receipt.Settled += int64(l.topic)
 		if l.topic == subjectIndex {
 			s.withdrawal.gone(l.key)
 		}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +39,12 @@ func open(t testing.TB, path string) house { return openLimited(t, path, neverHe
 // openLimited opens a house that holds what withdraws more than so many percent.
 func openLimited(t testing.TB, path string, percent int) house {
 	t.Helper()
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		empty, err := emptyDatabase()
+		if err := errors.Join(err, os.WriteFile(path, empty, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	db, err := sqldb.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +56,34 @@ func openLimited(t testing.TB, path string, percent int) house {
 	}
 	deliveries := sqldb.Deliveries{DB: db}
 	return house{db, log, deliveries, newIntake(log, deliveries, percent)}
+}
+
+// emptyDatabase is a new database as a file: making its tables takes longer than most tests that want them.
+var emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "hub-test-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "hebian.db")
+	db, err := sqldb.Open(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// unsynced makes the house's disk forgetful: where no power fails, a law takes seconds on a busy disk, not minutes.
+func (h house) unsynced(t testing.TB) house {
+	t.Helper()
+	h.db.SetMaxOpenConns(1) // so that the next line holds for all there is
+	if _, err := h.db.Exec(`PRAGMA synchronous = OFF`); err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
 // newIntake gives an intake whose clock runs backwards: nothing may hang on it.
@@ -140,7 +176,7 @@ func (h house) hand(t testing.TB, m hub.Manifest, texts ...string) (hub.Receipt,
 	if err := errors.Join(s.Accept(ctx, accepted), s.Quarantine(ctx, misfits)); err != nil {
 		return s.Fail(ctx, err)
 	}
-	return s.Finish(ctx, "sha256:00", 0, nil)
+	return s.Finish(ctx, hub.Ending{Digest: "sha256:00"})
 }
 
 // live folds the log to the rows that count, sorted. A misfit that intake made shows as its file and line.
@@ -246,7 +282,7 @@ func TestBusy(t *testing.T) {
 	if _, err := h.intake.Begin(t.Context(), manifest("a")); !errors.Is(err, hub.ErrBusy) {
 		t.Errorf("a second delivery of the file at once gave %v, want ErrBusy", err)
 	}
-	if _, err := s.Finish(t.Context(), "", 0, nil); err != nil {
+	if _, err := s.Finish(t.Context(), hub.Ending{}); err != nil {
 		t.Fatal(err)
 	}
 	h.deliver(t, "a", "x")

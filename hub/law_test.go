@@ -65,7 +65,7 @@ func TestIntakeLaw(t *testing.T) {
 		n++
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", n))
 		percent := rapid.SampledFrom([]int{0, 30, 100}).Draw(rt, "percent")
-		h := openLimited(t, path, percent)
+		h := openLimited(t, path, percent).unsynced(t)
 		files := map[string]*model{"a": {}, "b": {}}
 		for i := range rapid.IntRange(1, 9).Draw(rt, "deliveries") {
 			m := manifest(rapid.SampledFrom([]string{"a", "a", "b"}).Draw(rt, "file"))
@@ -98,7 +98,7 @@ func TestIntakeLaw(t *testing.T) {
 			case "kill":
 				h.kill(t, m, texts, rapid.IntRange(0, 8).Draw(rt, "writes"))
 				h.db.Close()
-				h = openLimited(t, path, percent)
+				h = openLimited(t, path, percent).unsynced(t)
 			}
 			h.compare(t, files)
 		}
@@ -202,7 +202,7 @@ func (h house) kill(t testing.TB, m hub.Manifest, texts []string, writes int) {
 	if err := errors.Join(s.Accept(ctx, accepted), s.Quarantine(ctx, misfits)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Finish(ctx, "", 0, nil); !errors.Is(err, errGone) {
+	if _, err := s.Finish(ctx, hub.Ending{}); !errors.Is(err, errGone) {
 		t.Errorf("Finish returned %v, want %v", err, errGone)
 	}
 }

@@ -3,6 +3,7 @@ package hub_test
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"hash/fnv"
 	"os"
 	"path/filepath"
@@ -153,5 +154,48 @@ func TestOldFolderChanges(t *testing.T) {
 	r := h.take(t, changes("f", hub.Add, "1"), "v")
 	if before, err := h.deliveries.Get(t.Context(), 3); err != nil || before.Outcome != hub.Failed || r.Live != 3 || r.Refused != 1 {
 		t.Errorf("the interrupted delivery is %s, %v, and %d rows live, %d refused; want failed, 3, 1", before.Outcome, err, r.Live, r.Refused)
+	}
+}
+
+// A data folder from before there were merges opens too: its files are without keys, and a whole one gives them some.
+func TestFolderBeforeMerges(t *testing.T) {
+	path := oldFolder(t)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{}
+	for _, name := range []string{"00001_hub.sql", "00002_change_sets.sql"} {
+		text, err := os.ReadFile(filepath.Join("sqldb", "migrations", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	if err := sqldb.Migrate(t.Context(), db, files, "goose_db_version"); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	h := open(t, path)
+	s, err := h.deliveries.Standing(t.Context(), "staffing", "f")
+	if err != nil || s.Newest.ID != 1 || s.Newest.Keyed || s.Newest.Live != 2 || len(s.Open) != 1 || s.Open[0].ID != 3 {
+		t.Errorf("the file stands as %+v, %v; want delivery 1 complete, 3 open", s, err)
+	}
+	all, err := h.deliveries.List(t.Context(), hub.ReceiptFilter{Agency: "staffing", File: "f"})
+	if err != nil || len(all) != 3 || all[0].Outcome != hub.Open || all[2].Live != 2 || all[2].Keyed || all[2].Connector != "" {
+		t.Errorf("its receipts are %+v, %v; want three, the open one first", all, err)
+	}
+	if waiting, err := h.deliveries.RefusedFiles(t.Context()); err != nil || len(waiting) != 1 || waiting[0].Refused != 1 {
+		t.Errorf("files with rows that wait are %+v, %v; want one", waiting, err)
+	}
+	if _, err := h.put(t, keyed("f", hub.Merge), "x"); !errors.Is(err, hub.ErrKeying) {
+		t.Errorf("a merge gave %v, want ErrKeying", err)
+	}
+	if r := h.mustPut(t, keyed("f", hub.Full), "x", "y", "!q"); r.Added != 3 || r.Retracted != 3 || r.Live != 2 || r.Refused != 1 {
+		t.Errorf("whole, with keys: %+v; want all rows new, all old ones gone", r)
+	}
+	h.mustPut(t, keyed("f", hub.Merge), "q", "-x")
+	if diff := cmp.Diff([]string{"q", "y"}, h.live(t)); diff != "" {
+		t.Errorf("live rows differ (-want +got):\n%s", diff)
 	}
 }

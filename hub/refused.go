@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"hebian/schemas"
@@ -15,38 +17,74 @@ func Refused(ctx context.Context, log Log, versions Versions, receipt Receipt, f
 	if receipt.Outcome != Complete {
 		return nil
 	}
-	at, err := refusedAt(ctx, log, versions, receipt)
+	order := func(a, b refused) int { return cmp.Or(cmp.Compare(a.line, b.line), a.at.Compare(b.at)) }
+	found, err := findRefused(ctx, log, versions, receipt.Agency, receipt.File, receipt.Delivery)
 	if err != nil {
-		return fmt.Errorf("find the rows of %s in quarantine: %w", receipt.File, err)
+		return err
+	}
+	slices.SortFunc(found, order)
+	return readRefused(ctx, log, found, func(r RefusedRow) error { return fn(r.Misfit) })
+}
+
+// RefusedRow is a row that waits in quarantine.
+type RefusedRow struct {
+	ID       schemas.ID // by which Manifest.Settles names it
+	Delivery int64      // that brought it
+	schemas.Misfit
+}
+
+// Waiting calls fn for the rows of a file that are in quarantine by now, in the order of deliveries and lines.
+func Waiting(ctx context.Context, log Log, versions Versions, agency, file string, fn func(RefusedRow) error) error {
+	order := func(a, b refused) int {
+		return cmp.Or(cmp.Compare(a.delivery, b.delivery), cmp.Compare(a.line, b.line), a.at.Compare(b.at))
+	}
+	found, err := findRefused(ctx, log, versions, agency, file, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, order)
+	return readRefused(ctx, log, found, fn)
+}
+
+// refused is where a row in quarantine lies.
+type refused struct {
+	id             schemas.ID
+	delivery, line int64
+	at             Position
+}
+
+// readRefused calls fn for rows in quarantine, in the order found.
+func readRefused(ctx context.Context, log Log, found []refused, fn func(RefusedRow) error) error {
+	at := make([]Position, len(found))
+	for i := range found {
+		at[i] = found[i].at
 	}
 	walker, err := schemas.NewWalker(schemas.SubjectOf(MisfitTopic).Avro)
 	if err != nil {
 		return err
 	}
-	return Trace(ctx, log, at, func(_ Position, _ int64, r *schemas.Record) error {
-		var m schemas.Misfit
-		if err := schemas.Decode(r.Value, walker, &m); err != nil {
+	n := 0
+	return Trace(ctx, log, at, func(_ Position, delivery int64, r *schemas.Record) error {
+		row := RefusedRow{ID: found[n].id, Delivery: delivery}
+		n++
+		if err := schemas.Decode(r.Value, walker, &row.Misfit); err != nil {
 			return err
 		}
-		return fn(m)
+		return fn(row)
 	})
 }
 
-// refusedAt finds where they lie.
-func refusedAt(ctx context.Context, log Log, versions Versions, receipt Receipt) ([]Position, error) {
-	all, err := versions.Of(ctx, receipt.Agency, receipt.File)
+// findRefused finds where the rows of a file lie that are in quarantine after a delivery.
+func findRefused(ctx context.Context, log Log, versions Versions, agency, file string, last int64) ([]refused, error) {
+	all, err := versions.Of(ctx, agency, file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find the rows of %s in quarantine: %w", file, err)
 	}
-	type misfit struct {
-		line int64
-		at   Position
-	}
-	live := map[schemas.ID]misfit{}
+	live := map[schemas.ID]refused{}
 	var b Batch
 	for _, d := range all {
 		for _, span := range d.Spans {
-			if d.Outcome != Complete || d.ID > receipt.Delivery || span.Topic != MisfitTopic {
+			if d.Outcome != Complete || d.ID > last || span.Topic != MisfitTopic {
 				continue
 			}
 			if err := readSpan(ctx, log, d.ID, span, &b, func(b *Batch) error {
@@ -54,23 +92,14 @@ func refusedAt(ctx context.Context, log Log, versions Versions, receipt Receipt)
 					if r := &b.Records[i]; r.Op == schemas.Retract {
 						delete(live, r.ID)
 					} else {
-						live[r.ID] = misfit{r.Line, Position{b.Topic, b.Partition, b.Base + int64(i)}}
+						live[r.ID] = refused{r.ID, d.ID, r.Line, Position{b.Topic, b.Partition, b.Base + int64(i)}}
 					}
 				}
 				return nil
 			}); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("find the rows of %s in quarantine: %w", file, err)
 			}
 		}
 	}
-	found := make([]misfit, 0, len(live))
-	for _, m := range live {
-		found = append(found, m)
-	}
-	slices.SortFunc(found, func(a, b misfit) int { return cmp.Or(cmp.Compare(a.line, b.line), a.at.Compare(b.at)) })
-	at := make([]Position, len(found))
-	for i, m := range found {
-		at[i] = m.at
-	}
-	return at, nil
+	return slices.Collect(maps.Values(live)), nil
 }

@@ -33,9 +33,13 @@ func (w *withdrawal) rows() int64 {
 	return rows
 }
 
-// held writes into the receipt of a whole file how much it withdraws, and says whether that needs an operator's yes.
+// held writes into the receipt of a whole file how much it withdraws, and says whether that needs an operator's yes. A merge
+// has looked before it wrote anything.
 func (s *Session) held() bool {
-	if s.change != nil {
+	switch {
+	case s.merge != nil:
+		return s.merge.held
+	case s.change != nil:
 		return false
 	}
 	s.receipt.Withdrawn, s.receipt.Earlier = s.withdrawal.rows(), s.before.Live

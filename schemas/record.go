@@ -21,6 +21,15 @@ func (id ID) String() string { return hex.EncodeToString(id[:]) }
 // RowKey is what stands for the row's key in a KeyedID. In another ID it means nothing.
 func (id ID) RowKey() [rowKeyBytes]byte { return [rowKeyBytes]byte(id[:rowKeyBytes]) }
 
+// ParseID reads what String writes.
+func ParseID(s string) (id ID, ok bool) {
+	if len(s) != hex.EncodedLen(len(id)) {
+		return id, false
+	}
+	_, err := hex.Decode(id[:], []byte(s))
+	return id, err == nil
+}
+
 // Op says what a record does to what is known.
 type Op uint8
 

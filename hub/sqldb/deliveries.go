@@ -3,9 +3,7 @@ package sqldb
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,8 +22,9 @@ func (db Deliveries) Begin(ctx context.Context, d *hub.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("begin delivery of %s: %w", d.File, err)
 	}
-	err = db.QueryRowContext(ctx, `INSERT INTO deliveries (agency, file, subject, mode, started, spans) VALUES (?, ?, ?, ?, ?, ?) RETURNING id`,
-		d.Agency, d.File, d.Subject, d.Mode, timestamp(d.Started), string(spans)).Scan(&d.ID)
+	err = db.QueryRowContext(ctx, `INSERT INTO deliveries (agency, file, subject, mode, keyed, period, connector, started, spans)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		d.Agency, d.File, d.Subject, d.Mode, d.Keyed, int64(d.Period), d.Connector, timestamp(d.Started), string(spans)).Scan(&d.ID)
 	if err != nil {
 		return fmt.Errorf("begin delivery of %s: %w", d.File, err)
 	}
@@ -50,17 +49,25 @@ func (db Deliveries) Of(ctx context.Context, agency, file string) ([]hub.Deliver
 }
 
 func (db Deliveries) page(ctx context.Context, agency, file string, after int64) ([]hub.Delivery, error) {
-	rows, err := db.QueryContext(ctx, `SELECT id, subject, mode, outcome, started, finished, live, refused, accepted, quarantined, spans FROM deliveries
-		WHERE agency = ? AND file = ? AND id > ? ORDER BY id LIMIT ?`, agency, file, after, pageRows)
+	return db.versions(ctx, `SELECT `+deliveryColumns+` FROM deliveries WHERE agency = ? AND file = ? AND id > ? ORDER BY id LIMIT ?`,
+		agency, file, after, pageRows)
+}
+
+const deliveryColumns = `id, agency, file, subject, mode, keyed, period, connector, outcome, started, finished, live, refused, accepted, quarantined, spans`
+
+// versions reads the deliveries that a query for deliveryColumns gives.
+func (db Deliveries) versions(ctx context.Context, query string, args ...any) ([]hub.Delivery, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var page []hub.Delivery
 	for rows.Next() {
-		d := hub.Delivery{Agency: agency, File: file}
+		var d hub.Delivery
 		var started, finished, spans string
-		if err := rows.Scan(&d.ID, &d.Subject, &d.Mode, &d.Outcome, &started, &finished, &d.Live, &d.Refused, &d.Accepted, &d.Quarantined, &spans); err != nil {
+		if err := rows.Scan(&d.ID, &d.Agency, &d.File, &d.Subject, &d.Mode, &d.Keyed, &d.Period, &d.Connector, &d.Outcome,
+			&started, &finished, &d.Live, &d.Refused, &d.Accepted, &d.Quarantined, &spans); err != nil {
 			return nil, err
 		}
 		if err := json.Unmarshal([]byte(spans), &d.Spans); err != nil {
@@ -77,6 +84,23 @@ func (db Deliveries) page(ctx context.Context, agency, file string, after int64)
 	return page, rows.Err()
 }
 
+// Standing gives the newest complete delivery of a file and the open ones, each by an index of its own.
+func (db Deliveries) Standing(ctx context.Context, agency, file string) (s hub.Standing, err error) {
+	newest, err := db.versions(ctx, `SELECT `+deliveryColumns+` FROM deliveries INDEXED BY deliveries_newest
+		WHERE agency = ? AND file = ? AND outcome = 'complete' ORDER BY id DESC LIMIT 1`, agency, file)
+	if err == nil {
+		s.Open, err = db.versions(ctx, `SELECT `+deliveryColumns+` FROM deliveries INDEXED BY deliveries_open
+			WHERE agency = ? AND file = ? AND outcome = 'open' ORDER BY id LIMIT ?`, agency, file, pageRows)
+	}
+	if err != nil {
+		return hub.Standing{}, fmt.Errorf("look up what %s is based on: %w", file, err)
+	}
+	if len(newest) > 0 {
+		s.Newest = newest[0]
+	}
+	return s, nil
+}
+
 // Finish closes a delivery with its receipt, both or neither.
 func (db Deliveries) Finish(ctx context.Context, r hub.Receipt) error {
 	text, err := json.Marshal(r)
@@ -87,8 +111,10 @@ func (db Deliveries) Finish(ctx context.Context, r hub.Receipt) error {
 	if err != nil {
 		return fmt.Errorf("write receipt of %s: %w", r.File, err)
 	}
-	result, err := db.ExecContext(ctx, `UPDATE deliveries SET finished = ?, outcome = ?, key = ?, live = ?, refused = ?, accepted = ?, quarantined = ?, spans = ?, receipt = ?
-		WHERE id = ? AND outcome = ?`, timestamp(r.Finished), r.Outcome, r.Key, r.Live, r.Refused, r.Accepted, r.Quarantined, string(spans), string(text), r.Delivery, hub.Open)
+	result, err := db.ExecContext(ctx, `UPDATE deliveries SET period = ?, connector = ?, finished = ?, outcome = ?, key = ?,
+			live = ?, refused = ?, accepted = ?, quarantined = ?, spans = ?, receipt = ? WHERE id = ? AND outcome = ?`,
+		int64(r.Period), r.Connector, timestamp(r.Finished), r.Outcome, r.Key, r.Live, r.Refused, r.Accepted, r.Quarantined,
+		string(spans), string(text), r.Delivery, hub.Open)
 	if err != nil {
 		return fmt.Errorf("write receipt of %s: %w", r.File, err)
 	}
@@ -100,44 +126,32 @@ func (db Deliveries) Finish(ctx context.Context, r hub.Receipt) error {
 
 // Get gives the receipt of a delivery; an open one's says what is known. hub.ErrUnknown if there is none.
 func (db Deliveries) Get(ctx context.Context, id int64) (hub.Receipt, error) {
-	open := hub.Receipt{Delivery: id}
-	var started, text string
-	err := db.QueryRowContext(ctx, `SELECT agency, file, subject, mode, outcome, started, receipt FROM deliveries WHERE id = ?`, id).
-		Scan(&open.Agency, &open.File, &open.Subject, &open.Mode, &open.Outcome, &started, &text)
+	found, err := db.some(ctx, `SELECT `+receiptColumns+` FROM deliveries WHERE id = ?`, id)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return hub.Receipt{}, fmt.Errorf("receipt %d: %w", id, hub.ErrUnknown)
 	case err != nil:
 		return hub.Receipt{}, fmt.Errorf("read receipt %d: %w", id, err)
-	case open.Outcome != hub.Open:
-		return receipt(id, open.Outcome, text)
+	case len(found) == 0:
+		return hub.Receipt{}, fmt.Errorf("receipt %d: %w", id, hub.ErrUnknown)
 	}
-	if open.Started, err = parseTimestamp(started); err != nil {
-		return hub.Receipt{}, fmt.Errorf("read receipt %d: %w", id, err)
-	}
-	return open, nil
+	return found[0], nil
 }
 
 // ByKey finds the complete delivery of an agency's idempotency key.
 func (db Deliveries) ByKey(ctx context.Context, agency, key string) (hub.Receipt, bool, error) {
-	var id int64
-	var text string
-	err := db.QueryRowContext(ctx, `SELECT id, receipt FROM deliveries WHERE agency = ? AND key = ? AND key <> '' AND outcome = 'complete'`, agency, key).
-		Scan(&id, &text)
+	found, err := db.some(ctx, `SELECT `+receiptColumns+` FROM deliveries WHERE agency = ? AND key = ? AND key <> '' AND outcome = 'complete'`, agency, key)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return hub.Receipt{}, false, nil
 	case err != nil:
 		return hub.Receipt{}, false, fmt.Errorf("look up a delivery of %s by its key: %w", agency, err)
+	case len(found) == 0:
+		return hub.Receipt{}, false, nil
 	}
-	r, err := receipt(id, hub.Complete, text)
-	return r, err == nil, err
+	return found[0], true, nil
 }
 
 // Each calls fn for every delivery with a receipt, in the order they came.
 func (db Deliveries) Each(ctx context.Context, fn func(hub.Receipt) error) error {
 	for after := int64(0); ; {
-		page, err := db.some(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE id > ? AND outcome <> ? ORDER BY id LIMIT ?`, after, hub.Open, pageRows)
+		page, err := db.some(ctx, `SELECT `+receiptColumns+` FROM deliveries WHERE id > ? AND outcome <> ? ORDER BY id LIMIT ?`, after, hub.Open, pageRows)
 		if err != nil {
 			return fmt.Errorf("read receipts: %w", err)
 		}
@@ -151,6 +165,35 @@ func (db Deliveries) Each(ctx context.Context, fn func(hub.Receipt) error) error
 		}
 		after = page[len(page)-1].Delivery
 	}
+}
+
+const receiptColumns = `id, agency, file, subject, mode, keyed, period, connector, outcome, started, receipt`
+
+// some reads the receipts that a query for receiptColumns gives. An open delivery's says what is known.
+func (db Deliveries) some(ctx context.Context, query string, args ...any) ([]hub.Receipt, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var receipts []hub.Receipt
+	for rows.Next() {
+		var r hub.Receipt
+		var started, text string
+		if err := rows.Scan(&r.Delivery, &r.Agency, &r.File, &r.Subject, &r.Mode, &r.Keyed, &r.Period, &r.Connector, &r.Outcome, &started, &text); err != nil {
+			return nil, err
+		}
+		if r.Outcome == hub.Open {
+			r.Started, err = parseTimestamp(started)
+		} else {
+			r, err = receipt(r.Delivery, r.Outcome, text)
+		}
+		if err != nil {
+			return nil, err
+		}
+		receipts = append(receipts, r)
+	}
+	return receipts, rows.Err()
 }
 
 // receipt reads the receipt of a delivery that ended, and holds it against the delivery's row.

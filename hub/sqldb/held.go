@@ -65,7 +65,7 @@ func (db Deliveries) newest(ctx context.Context, agency, after string) ([]standi
 func (db Deliveries) Held(ctx context.Context, agency string) ([]hub.Receipt, error) {
 	var held []hub.Receipt
 	for after := int64(0); ; after = held[len(held)-1].Delivery {
-		page, err := db.some(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE outcome = 'held' AND id > ? AND (? = '' OR agency = ?)
+		page, err := db.some(ctx, `SELECT `+receiptColumns+` FROM deliveries WHERE outcome = 'held' AND id > ? AND (? = '' OR agency = ?)
 			ORDER BY id LIMIT ?`, after, agency, agency, pageRows)
 		if err != nil {
 			return nil, fmt.Errorf("list held deliveries: %w", err)
@@ -76,33 +76,9 @@ func (db Deliveries) Held(ctx context.Context, agency string) ([]hub.Receipt, er
 	}
 }
 
-// some reads the receipts that a query gives.
-func (db Deliveries) some(ctx context.Context, query string, args ...any) ([]hub.Receipt, error) {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var receipts []hub.Receipt
-	for rows.Next() {
-		var id int64
-		var outcome hub.Outcome
-		var text string
-		if err := rows.Scan(&id, &outcome, &text); err != nil {
-			return nil, err
-		}
-		r, err := receipt(id, outcome, text)
-		if err != nil {
-			return nil, err
-		}
-		receipts = append(receipts, r)
-	}
-	return receipts, rows.Err()
-}
-
 // Waited finds what came under an agency's idempotency key and was held: it waits still, or was discarded.
 func (db Deliveries) Waited(ctx context.Context, agency, key string) (hub.Receipt, bool, error) {
-	found, err := db.some(ctx, `SELECT id, outcome, receipt FROM deliveries WHERE agency = ? AND key = ? AND key <> '' AND outcome IN ('held', 'discarded')
+	found, err := db.some(ctx, `SELECT `+receiptColumns+` FROM deliveries WHERE agency = ? AND key = ? AND key <> '' AND outcome IN ('held', 'discarded')
 		ORDER BY id DESC LIMIT 1`, agency, key)
 	if err != nil || len(found) == 0 {
 		return hub.Receipt{}, false, err

@@ -1,0 +1,4 @@
+package sqldb
+
+// ListQuery is the query behind List.
+var ListQuery = listQuery
