@@ -214,7 +214,15 @@ func (w *worker) refuse(record *text.Record, header string, reason schemas.Reaso
 	if j.bytes, err = w.misfits.Append(j.bytes, w.misfitID, m); err != nil {
 		return err
 	}
-	j.misfits = append(j.misfits, w.record(j.bytes, start, value, record.Line))
+	misfit := w.record(j.bytes, start, value, record.Line)
+	if w.key != nil { // by the row itself: the line that it stands on changes from fetch to fetch
+		key := w.key.key
+		if len(key) == 0 { // nobody can tell
+			key = m.Raw
+		}
+		misfit.ID = schemas.KeyedID(w.scope, key, m.Raw)
+	}
+	j.misfits = append(j.misfits, misfit)
 	return nil
 }
 
@@ -226,10 +234,6 @@ func (w *worker) record(b []byte, start, value int, line int64) schemas.Record {
 		r.ID = schemas.ContentID(w.scope, payload)
 		return r
 	}
-	key := w.key.key
-	if len(key) == 0 { // nobody can tell: the row by itself
-		key = w.misfit.Raw
-	}
-	r.ID = schemas.KeyedID(w.scope, key, payload)
+	r.ID = schemas.KeyedID(w.scope, w.key.key, payload)
 	return r
 }

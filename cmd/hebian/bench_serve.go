@@ -156,7 +156,7 @@ func deliverAll(ctx context.Context, client *push.Client, county string, month s
 // quiet waits until everything delivered is judged.
 func quiet(ctx context.Context, client *push.Client) error {
 	for {
-		var st status
+		var st hubStatus
 		if err := client.Call(ctx, http.MethodGet, "/v1/status", nil, &st); err != nil || st.Waiting == 0 {
 			return err
 		}

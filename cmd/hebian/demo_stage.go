@@ -199,7 +199,7 @@ func (d *stage) report(ctx context.Context) error {
 	if err := d.hub.caughtUp(ctx); err != nil {
 		return err
 	}
-	var st status
+	var st hubStatus
 	if err := d.colleague.Call(ctx, http.MethodGet, "/v1/status", nil, &st); err != nil {
 		return err
 	}

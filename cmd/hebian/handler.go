@@ -188,7 +188,7 @@ func nowhere(w http.ResponseWriter, r *http.Request) {
 var bearer = []map[string][]string{{"bearer": {}}}
 
 func (s *service) registerStatus(api huma.API) {
-	type output struct{ Body status }
+	type output struct{ Body hubStatus }
 	huma.Register(api, huma.Operation{
 		OperationID: "get-status", Method: http.MethodGet, Path: "/v1/status", Summary: "How the hub does", Tags: []string{"operation"},
 		Security: bearer, Middlewares: huma.Middlewares{s.staff}, Errors: []int{http.StatusUnauthorized, http.StatusForbidden},
@@ -198,7 +198,7 @@ func (s *service) registerStatus(api huma.API) {
 			s.logger.Error("read status", "error", err)
 			return nil, internal("The status can't be read.", "无法读取运行状态。")
 		}
-		return &output{st}, nil
+		return &output{hubStatus(st)}, nil
 	})
 }
 

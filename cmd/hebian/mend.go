@@ -22,7 +22,7 @@ func (m mending) Files(ctx context.Context, agency string) ([]push.QuarantinedFi
 	files := []push.QuarantinedFile{}
 	for _, f := range all {
 		if agency == "" || f.Agency == agency {
-			files = append(files, push.QuarantinedFile{Agency: f.Agency, File: f.File, Subject: f.Subject, Delivery: f.Delivery, Rows: f.Rows})
+			files = append(files, push.QuarantinedFile{Agency: f.Agency, File: f.File, Subject: f.Subject, Delivery: f.Delivery, Rows: f.Refused})
 		}
 	}
 	return files, err
@@ -70,7 +70,6 @@ func (m mending) Resubmit(ctx context.Context, u connectors.Upload) (connectors.
 	r, err := m.take(ctx, m.door("", nil), u.Found, manifest)
 	return answer(r, err)
 }
-
 
 func idsOf(rows []string) ([]schemas.ID, error) {
 	ids := make([]schemas.ID, 0, len(rows))

@@ -19,7 +19,7 @@ import (
 )
 
 // status is how the hub stands, as hebian status and GET /v1/status tell it.
-type status struct {
+type hubStatus struct {
 	AsOf       string         `json:"as_of" doc:"Day that is judged by."`
 	Ready      bool           `json:"ready"`
 	Why        string         `json:"why,omitempty" doc:"What is in the way, when it is not ready."`
@@ -74,12 +74,12 @@ type ledgerStatus struct {
 }
 
 // status reads how the hub stands.
-func (s *service) status(ctx context.Context) (status, error) {
+func (s *service) status(ctx context.Context) (hubStatus, error) {
 	r, err := s.readings(ctx)
 	if err != nil {
-		return status{}, err
+		return hubStatus{}, err
 	}
-	st := status{Open: r.Open, Entities: r.Entities, Conflicts: []entityCount{}, AsOf: schemas.DateOf(r.AsOf).String(), Agencies: []agencyStatus{}, Cases: []caseStatus{}, Quarantine: []rowsStatus{}, Held: []heldStatus{}, Ledger: []ledgerStatus{}}
+	st := hubStatus{Open: r.Open, Entities: r.Entities, Conflicts: []entityCount{}, AsOf: schemas.DateOf(r.AsOf).String(), Agencies: []agencyStatus{}, Cases: []caseStatus{}, Quarantine: []rowsStatus{}, Held: []heldStatus{}, Ledger: []ledgerStatus{}}
 	st.Why = s.notReady()
 	st.Ready = st.Why == ""
 	s.mu.Lock()
@@ -101,7 +101,7 @@ func (s *service) status(ctx context.Context) (status, error) {
 		st.Ledger = append(st.Ledger, ledgerStatus{l.Dataset, l.Accepted, l.Delivered, l.Quarantined, l.Pending, l.Difference})
 	}
 	if err := s.statusOfAgencies(ctx, &st, r.Freshness); err != nil {
-		return status{}, err
+		return hubStatus{}, err
 	}
 	held, err := doors{s}.books().Held(ctx, "")
 	for _, r := range held {
@@ -110,7 +110,7 @@ func (s *service) status(ctx context.Context) (status, error) {
 	return st, err
 }
 
-func (s *service) statusOfAgencies(ctx context.Context, st *status, fresh []watch.Freshness) error {
+func (s *service) statusOfAgencies(ctx context.Context, st *hubStatus, fresh []watch.Freshness) error {
 	periods, err := s.periods.All(ctx)
 	if err != nil {
 		return err
@@ -235,7 +235,7 @@ func (s *service) readJudge(r *watch.Readings) {
 }
 
 // write prints the status for a person.
-func (st status) write(w io.Writer) {
+func (st hubStatus) write(w io.Writer) {
 	ready := "ready"
 	if !st.Ready {
 		ready = "not ready: " + st.Why
