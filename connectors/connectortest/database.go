@@ -17,9 +17,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// DatabaseServers names the servers that tests may use, by the driver that speaks to them, and the environment variable that says
-// where each is: a connection string with the right to make databases. `.ci/servers` starts such servers.
-var DatabaseServers = map[string]string{"postgres": "HEBIAN_TEST_POSTGRES", "mysql": "HEBIAN_TEST_MARIADB"}
+// Environment variables that say where the servers are that tests may use: connection strings with the right to make databases.
+// `.ci/servers` starts such servers.
+const (
+	PostgresVariable = "HEBIAN_TEST_POSTGRES" // a URL
+	MariaDBVariable  = "HEBIAN_TEST_MARIADB"
+)
 
 // databaseTime bounds making and dropping a database.
 const databaseTime = time.Minute
@@ -168,7 +171,10 @@ func (c *Client) Close() error {
 // or fails if nothing may be skipped.
 func ScratchDatabase(t testing.TB, driver, options string) *Database {
 	t.Helper()
-	variable := DatabaseServers[driver]
+	variable := PostgresVariable
+	if driver == "mysql" {
+		variable = MariaDBVariable
+	}
 	serverDSN := os.Getenv(variable)
 	if serverDSN == "" {
 		if os.Getenv("HEBIAN_SKIP_NOTHING") != "" {

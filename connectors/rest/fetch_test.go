@@ -482,6 +482,40 @@ func TestSamePages(t *testing.T) {
 	}
 }
 
+// While rows changed as pages were read, another may have slipped through between two: they are read again, but not for ever.
+func TestMoved(t *testing.T) {
+	ordered := changes
+	ordered.Ordered = true
+	old, changed := now.Add(-time.Hour), now
+	for _, test := range []struct {
+		name  string
+		since rest.Since
+		pages []string
+		want  []time.Time // of the positions, fetch by fetch
+	}{
+		{"in no order", changes, []string{rows(at("a", old)), rows(at("b", changed)), `[]`}, []time.Time{{}, {}, changed, changed}},
+		{"in order, as promised", ordered, []string{rows(at("a", old)), rows(at("b", changed)), `[]`}, []time.Time{changed}},
+		{"one page", changes, []string{rows(at("a", old), at("b", changed)), `[]`}, []time.Time{changed}},
+		{"nothing changed", changes, []string{rows(at("a", old)), rows(at("b", old)), `[]`}, []time.Time{old}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			position := ""
+			for i, want := range test.want {
+				fresh := fmt.Sprintf(`{"k":"new%d"}`, i) // or there would be nothing to hand over
+				pages := append([]string{strings.Replace(test.pages[0], "[", "["+fresh+",", 1)}, test.pages[1:]...)
+				got := fetch(t, newSource(t, with(bodies(pages...), rest.Config{Mode: connectors.Merge, Since: test.since, Paging: rest.Paging{Style: rest.Numbers}})), position)
+				if got.err != nil {
+					t.Fatal(got.err)
+				}
+				position = got.position()
+				if since := sinceOf(t, position); !since.Equal(want) {
+					t.Errorf("fetch %d: the position is at %s, want %s", i+1, since, want)
+				}
+			}
+		})
+	}
+}
+
 // A service without the field says so, with its rows taken; one that is not in order as promised says so before.
 func TestFieldMisled(t *testing.T) {
 	var list []string
