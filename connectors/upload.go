@@ -90,6 +90,7 @@ type Receipt struct {
 	Earlier        int64     `json:"earlier" doc:"Rows of the file that counted before."`
 	Live           int64     `json:"live" doc:"Rows of the file that count now."`
 	UnknownColumns []string  `json:"unknown_columns,omitempty" doc:"Columns that no profile names; they are kept."`
+	Notes          []string  `json:"notes,omitempty" doc:"What else the sender should know, such as values cut off in the middle of a character."`
 	Form           Form      `json:"form,omitempty" doc:"What the file was written in."`
 	Encoding       string    `json:"encoding,omitempty" doc:"How its characters were written."`
 	Period         string    `json:"period,omitempty" doc:"Month that it is of, YYYYMM." example:"202609"`

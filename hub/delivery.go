@@ -49,6 +49,7 @@ type Ending struct {
 	UnknownColumns []string
 	Form           string
 	Encoding       string
+	Notes          []string // what else its agency should know, 100 at most
 	Columns        []string // the header of a file in columns, in its order: rows it refused are read by it again. None is kept beyond 64 KiB
 }
 
@@ -147,6 +148,7 @@ type Receipt struct {
 	Encoding       string        `json:"encoding,omitempty"`
 	Columns        []string      `json:"columns,omitempty"` // as in Ending
 	UnknownColumns []string      `json:"unknown_columns,omitempty"`
+	Notes          []string      `json:"notes,omitempty"`
 	Started        time.Time     `json:"started"`
 	Finished       time.Time     `json:"finished"`
 	Spans          []Span        `json:"positions"`

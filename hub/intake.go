@@ -458,7 +458,7 @@ func (s *Session) Finish(ctx context.Context, e Ending) (Receipt, error) {
 		return s.receipt, err
 	}
 	r := &s.receipt
-	r.Digest, r.Bytes, r.UnknownColumns, r.Form, r.Encoding = e.Digest, e.Bytes, e.UnknownColumns, e.Form, e.Encoding
+	r.Digest, r.Bytes, r.UnknownColumns, r.Notes, r.Form, r.Encoding = e.Digest, e.Bytes, e.UnknownColumns, e.Notes, e.Form, e.Encoding
 	if size := len(strings.Join(e.Columns, ",")); size <= maxColumns {
 		r.Columns = e.Columns
 	}

@@ -81,7 +81,7 @@ func receiptOf(r hub.Receipt) connectors.Receipt {
 		Outcome: connectors.Outcome(r.Outcome), Error: r.Error, Digest: r.Digest, Bytes: r.Bytes,
 		RowsRead: r.RowsRead, Accepted: r.Accepted, Quarantined: r.Quarantined, Added: r.Added, Unchanged: r.Unchanged, Retracted: r.Retracted,
 		Withdrawn: r.Withdrawn, Earlier: r.Earlier, Live: r.Live, UnknownColumns: r.UnknownColumns, Started: r.Started, Finished: r.Finished,
-		Form: connectors.Form(r.Form), Encoding: r.Encoding, Connector: r.Connector, By: r.By, Settled: r.Settled, Note: r.Note,
+		Notes: r.Notes, Form: connectors.Form(r.Form), Encoding: r.Encoding, Connector: r.Connector, By: r.By, Settled: r.Settled, Note: r.Note,
 	}
 	if r.Period != 0 {
 		c.Period = r.Period.String()
@@ -355,11 +355,29 @@ func declarationOf(p hub.Period) connectors.Declaration {
 }
 
 // List gives receipts, the newest first.
-func (d doors) List(ctx context.Context, f push.Filter) ([]connectors.Receipt, error) {
-	all, err := d.deliveries.List(ctx, hub.ReceiptFilter{Agency: f.Agency, File: f.File, Outcome: hub.Outcome(f.Outcome), Connector: f.Connector, Before: f.Before, Limit: f.Limit})
-	list := make([]connectors.Receipt, len(all))
-	for i := range all {
-		list[i] = receiptOf(all[i])
+func (d doors) List(ctx context.Context, f push.Filter) (list []connectors.Receipt, err error) {
+	if f.Agency == "" && f.File != "" { // the books are by agency
+		found, ok := connectors.Describe(d.agencies, f.File)
+		if !ok {
+			return nil, nil
+		}
+		f.Agency = found.Agency
 	}
-	return list, err
+	for len(list) < f.Limit {
+		all, err := d.deliveries.List(ctx, hub.ReceiptFilter{Agency: f.Agency, File: f.File, Outcome: hub.Outcome(f.Outcome), Connector: f.Connector, Before: f.Before, Limit: min(f.Limit-len(list), mostListed)})
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			list = append(list, receiptOf(all[i]))
+		}
+		if len(all) < mostListed {
+			break
+		}
+		f.Before = all[len(all)-1].Delivery
+	}
+	return list, nil
 }
+
+// mostListed is how many receipts the books give at once.
+const mostListed = 1000

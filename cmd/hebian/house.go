@@ -150,7 +150,7 @@ func (h *house) deliver(ctx context.Context, door *connectors.Door, found connec
 		return hub.Receipt{}, err
 	}
 	return session.Finish(ctx, hub.Ending{
-		Digest: reading.Digest, Bytes: reading.Bytes, UnknownColumns: reading.UnknownColumns,
+		Digest: reading.Digest, Bytes: reading.Bytes, UnknownColumns: reading.UnknownColumns, Notes: reading.Notes,
 		Form: string(reading.Form), Encoding: reading.Encoding, Columns: reading.Columns,
 	})
 }

@@ -102,7 +102,7 @@ func (s *Sandbox) Deliver(ctx context.Context, u connectors.Upload) (connectors.
 	case err != nil:
 		return r, err
 	}
-	r.Form, r.Encoding, r.UnknownColumns = reading.Form, reading.Encoding, reading.UnknownColumns
+	r.Form, r.Encoding, r.UnknownColumns, r.Notes = reading.Form, reading.Encoding, reading.UnknownColumns, reading.Notes
 	r.Added, r.Live, r.Finished = r.Accepted, r.Accepted, s.now()
 	return s.keep(r, c.refused)
 }
