@@ -129,7 +129,7 @@ type job struct {
 	unknown  []string
 	mends    []string // rows in quarantine that it names
 	bytes    []byte   // what records point into
-	read     int64  // how far the file has been cut
+	read     int64    // how far the file has been cut
 	err      error
 	done     chan struct{}
 }
