@@ -158,8 +158,8 @@ func (l *link) shake(ctx context.Context, c *Config, hosts hostKeys) error {
 // unknownHost tells an operator what to compare with what the server's keepers say, and where to put it.
 func unknownHost(c *Config, key ssh.PublicKey) error {
 	if len(c.HostKeys) == 0 {
-		return fmt.Errorf("host_keys is empty, so nobody can tell whether %s is the right server; it shows %s %s: ask its keepers whether that is theirs, then put it into host_keys",
-			c.Address, key.Type(), ssh.FingerprintSHA256(key))
+		return fmt.Errorf("host_keys is empty, so nobody can tell whether %s is the right server; it shows %s %s: "+
+			"ask its keepers whether that is theirs, then put it into host_keys", c.Address, key.Type(), ssh.FingerprintSHA256(key))
 	}
 	return fmt.Errorf("%s shows %s %s, which is not in host_keys: either its keepers changed its key, or this is another server",
 		c.Address, key.Type(), ssh.FingerprintSHA256(key))

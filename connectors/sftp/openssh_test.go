@@ -113,95 +113,98 @@ func inetd(t *testing.T, attributes *syscall.SysProcAttr, program string, args .
 }
 
 // What is shown with the simulated server holds with OpenSSH's, too.
-func TestOpenSSH(t *testing.T) {
-	t.Run("fetch", func(t *testing.T) {
-		p := serveOpenSSH(t)
-		p.config.After = sftp.Keep
-		source := p.source(t)
-		if got, err := p.fetch(t, source); kind(err) != connectors.NoFile {
-			t.Fatalf("an empty folder gave %q, %v", got, err)
-		}
-		long := strings.Repeat("0123456789abcdef", 1<<17)
-		p.put(t, "a.csv", long)
-		p.put(t, "b.csv", "b")
-		p.want(t, source, "a.csv: "+long, "b.csv: b")
-		p.want(t, p.source(t))
-		p.put(t, "b.csv", "changed")
-		p.during = func(connectors.Batch) { p.put(t, "b.csv", "and again") }
-		if got, err := p.fetch(t, source); kind(err) != connectors.NoFile || got != nil {
-			t.Fatalf("a file that changed gave %.100q, %v", got, err)
-		}
-		p.during = nil
-		p.want(t, source, "b.csv: and again")
-	})
-	t.Run("move", func(t *testing.T) {
-		p := serveOpenSSH(t)
-		p.config.After = sftp.Move
-		if os.Getuid() == 0 {
-			if err := os.Chmod(p.dir, 0o777); err != nil { // nobody moves files of root
-				t.Fatal(err)
-			}
-		}
-		source := p.source(t)
-		for _, content := range []string{"first", "second version"} {
-			p.put(t, "a.csv", content)
-			if err := os.Chmod(filepath.Join(p.dir, "a.csv"), 0o644); err != nil { // for nobody to read it
-				t.Fatal(err)
-			}
-			p.want(t, source, "a.csv: "+content)
-			if diff := cmp.Diff([]string{"a.csv"}, p.names(t, "done")); diff != "" {
-				t.Errorf("in done (-want +got):\n%s", diff)
-			}
-		}
-	})
-	t.Run("not allowed", func(t *testing.T) {
-		p := serveOpenSSH(t)
-		p.put(t, "a.csv", "a")
-		p.put(t, "b.csv", "b")
-		if err := os.Chmod(filepath.Join(p.dir, "a.csv"), 0); err != nil {
+func TestOpenSSHFetch(t *testing.T) {
+	p := serveOpenSSH(t)
+	p.config.After = sftp.Keep
+	source := p.source(t)
+	if got, err := p.fetch(t, source); kind(err) != connectors.NoFile {
+		t.Fatalf("an empty folder gave %q, %v", got, err)
+	}
+	long := strings.Repeat("0123456789abcdef", 1<<17)
+	p.put(t, "a.csv", long)
+	p.put(t, "b.csv", "b")
+	p.want(t, source, "a.csv: "+long, "b.csv: b")
+	p.want(t, p.source(t))
+	p.put(t, "b.csv", "changed")
+	p.during = func(connectors.Batch) { p.put(t, "b.csv", "and again") }
+	if got, err := p.fetch(t, source); kind(err) != connectors.NoFile || got != nil {
+		t.Fatalf("a file that changed gave %.100q, %v", got, err)
+	}
+	p.during = nil
+	p.want(t, source, "b.csv: and again")
+}
+
+func TestOpenSSHMove(t *testing.T) {
+	p := serveOpenSSH(t)
+	p.config.After = sftp.Move
+	if os.Getuid() == 0 {
+		if err := os.Chmod(p.dir, 0o777); err != nil { // nobody moves files of root
 			t.Fatal(err)
 		}
-		got, err := p.fetch(t, p.source(t))
-		if kind(err) != connectors.Denied || cmp.Diff(got, []string{"b.csv: b"}) != "" {
-			t.Errorf("fetched %q, %v", got, err)
-		}
-	})
-	t.Run("wrong key", func(t *testing.T) {
-		p := serveOpenSSH(t)
-		p.config.Key, _ = keyPair(t)
-		if _, err := p.fetch(t, p.source(t)); kind(err) != connectors.Denied {
-			t.Errorf("fetched with %v", err)
-		}
-	})
-	t.Run("send", func(t *testing.T) {
-		p := serveOpenSSH(t)
-		for range 2 {
-			if _, err := p.sink(t).Send(t.Context(), dispatch(1)); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(dispatch(1).Records, received(t, p.dir)); diff != "" {
-				t.Errorf("received (-want +got):\n%s", diff)
-			}
-		}
-		name := filepath.Join(p.dir, "finance-out-corrections-000000001.ndjson")
-		if err := os.WriteFile(name, []byte("cut"), 0o640); err != nil {
+	}
+	source := p.source(t)
+	for _, content := range []string{"first", "second version"} {
+		p.put(t, "a.csv", content)
+		if err := os.Chmod(filepath.Join(p.dir, "a.csv"), 0o644); err != nil { // for nobody to read it
 			t.Fatal(err)
 		}
-		if _, err := p.sink(t).Send(t.Context(), dispatch(1)); err != nil { // in place of what is there
+		p.want(t, source, "a.csv: "+content)
+		if diff := cmp.Diff([]string{"a.csv"}, p.names(t, "done")); diff != "" {
+			t.Errorf("in done (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestOpenSSHNotAllowed(t *testing.T) {
+	p := serveOpenSSH(t)
+	p.put(t, "a.csv", "a")
+	p.put(t, "b.csv", "b")
+	if err := os.Chmod(filepath.Join(p.dir, "a.csv"), 0); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.fetch(t, p.source(t))
+	if kind(err) != connectors.Denied || cmp.Diff(got, []string{"b.csv: b"}) != "" {
+		t.Errorf("fetched %q, %v", got, err)
+	}
+}
+
+func TestOpenSSHWrongKey(t *testing.T) {
+	p := serveOpenSSH(t)
+	p.config.Key, _ = keyPair(t)
+	if _, err := p.fetch(t, p.source(t)); kind(err) != connectors.Denied {
+		t.Errorf("fetched with %v", err)
+	}
+}
+
+func TestOpenSSHSend(t *testing.T) {
+	p := serveOpenSSH(t)
+	for range 2 {
+		if _, err := p.sink(t).Send(t.Context(), dispatch(1)); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(dispatch(1).Records, received(t, p.dir)); diff != "" {
 			t.Errorf("received (-want +got):\n%s", diff)
 		}
-	})
-	t.Run("close", func(t *testing.T) {
-		p := serveOpenSSH(t)
-		p.put(t, "a.csv", strings.Repeat("0123456789abcdef", 1<<17))
-		source := p.source(t)
-		source.Patience(time.Minute)
-		p.during = func(connectors.Batch) { source.Close() }
-		if _, err := p.fetch(t, source); kind(err) != connectors.Unreachable {
-			t.Errorf("fetched with %v", err)
-		}
-	})
+	}
+	name := filepath.Join(p.dir, "finance-out-corrections-000000001.ndjson")
+	if err := os.WriteFile(name, []byte("cut"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.sink(t).Send(t.Context(), dispatch(1)); err != nil { // in place of what is there
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(dispatch(1).Records, received(t, p.dir)); diff != "" {
+		t.Errorf("received (-want +got):\n%s", diff)
+	}
+}
+
+func TestOpenSSHClose(t *testing.T) {
+	p := serveOpenSSH(t)
+	p.put(t, "a.csv", strings.Repeat("0123456789abcdef", 1<<17))
+	source := p.source(t)
+	source.Patience(time.Minute)
+	p.during = func(connectors.Batch) { source.Close() }
+	if _, err := p.fetch(t, source); kind(err) != connectors.Unreachable {
+		t.Errorf("fetched with %v", err)
+	}
 }

@@ -395,8 +395,8 @@ func TestMemory(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	position, forgotten := "", false
-	name := func(i int) string { return fmt.Sprintf("payroll-%s-%06d.csv", strings.Repeat("x", 200), i) }
-	for i := range 400 {
+	name := func(i int) string { return fmt.Sprintf("payroll-%s-%06d.csv", strings.Repeat("x", 800), i) }
+	for i := range 100 {
 		next, err := sftp.Remember(position, name(i), 1000, 1_800_000_000, func(string) bool { return false })
 		if err != nil || next == "" || len(next) > connectors.MaxPosition {
 			t.Fatalf("file %d: %d bytes, %v", i, len(next), err)
@@ -404,7 +404,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		position = next
 		forgotten = forgotten || !sftp.Knows(position, name(0), 1000, 1_800_000_000)
 	}
-	if !forgotten || !sftp.Knows(position, name(399), 1000, 1_800_000_000) || !sftp.Knows(position, name(300), 1000, 1_800_000_000) {
+	if !forgotten || !sftp.Knows(position, name(99), 1000, 1_800_000_000) || !sftp.Knows(position, name(90), 1000, 1_800_000_000) {
 		t.Error("not the oldest were forgotten")
 	}
 	all := func(string) bool { return true }

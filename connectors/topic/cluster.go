@@ -154,7 +154,8 @@ func readLayout(a *answer, topic string, ids bool) (*layout, error) {
 		if a.err == nil && name == topic {
 			found = true
 			if code == errNoTopic {
-				return nil, unfit{fmt.Errorf("there is no topic %s, or the user has no right to see it (Kafka says the same to both): make the topic, or allow Describe and Read or Write", name)}
+				return nil, unfit{fmt.Errorf("there is no topic %s, or the user has no right to see it (Kafka says the same to both): "+
+					"make the topic, or allow Describe and Read or Write", name)}
 			}
 			if code != 0 {
 				return nil, code

@@ -30,15 +30,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // kafka is a broker, simulated or real, and another's client to it.
 type kafka struct {
-	addr   string
+	addr   string                // or several, with commas
 	broker *connectortest.Broker // nil: it is a real one
 	client *kgo.Client
 }
 
-// each runs a test with a simulated broker and with a real one, if HEBIAN_TEST_KAFKA names it as host:port.
+// each runs a test with a simulated broker and with a real one, if HEBIAN_TEST_KAFKA names it as host:port, or some with
+// commas between.
 func each(t *testing.T, test func(t *testing.T, k *kafka)) {
 	t.Run("simulated", func(t *testing.T) { test(t, simulated(t)) })
-	t.Run("real", func(t *testing.T) { test(t, real(t)) })
+	t.Run("real", func(t *testing.T) { test(t, apache(t)) })
 }
 
 func simulated(t *testing.T, options ...kfake.Opt) *kafka {
@@ -66,16 +67,18 @@ func asked(t *testing.T, name, what string) string {
 	return value
 }
 
-func real(t *testing.T) *kafka {
+func apache(t *testing.T) *kafka {
 	t.Helper()
 	k := &kafka{addr: asked(t, "HEBIAN_TEST_KAFKA", "a broker of Apache Kafka")}
 	k.client = k.connect(t)
 	return k
 }
 
+func (k *kafka) brokers() []string { return strings.Split(k.addr, ",") }
+
 func (k *kafka) connect(t *testing.T, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(k.addr), kgo.RecordPartitioner(kgo.ManualPartitioner())}, options...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(k.brokers()...), kgo.RecordPartitioner(kgo.ManualPartitioner())}, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +99,7 @@ func (k *kafka) make(t *testing.T, partitions int32, configs ...string) string {
 func (k *kafka) makeNamed(t *testing.T, name string, partitions int32, configs ...string) {
 	t.Helper()
 	made := kmsg.NewCreateTopicsRequestTopic()
-	made.Topic, made.NumPartitions, made.ReplicationFactor = name, partitions, 1
+	made.Topic, made.NumPartitions, made.ReplicationFactor = name, partitions, int16(len(k.brokers()))
 	for _, config := range configs {
 		key, value, _ := strings.Cut(config, "=")
 		made.Configs = append(made.Configs, kmsg.CreateTopicsRequestTopicConfig{Name: key, Value: &value})
@@ -156,7 +159,7 @@ type reader struct {
 
 func (k *kafka) reader(t *testing.T, name string) *reader {
 	t.Helper()
-	return &reader{kafka: k, config: topic.Config{Brokers: []string{k.addr}, Topic: name}}
+	return &reader{kafka: k, config: topic.Config{Brokers: k.brokers(), Topic: name}}
 }
 
 // open opens the source anew.

@@ -29,9 +29,12 @@ func dispatch(number int64, records int) connectors.Dispatch {
 
 func (k *kafka) sink(t *testing.T, name string) *topic.Sink {
 	t.Helper()
-	sink, err := topic.NewSink(topic.Config{Brokers: []string{k.addr}, Topic: name})
+	sink, err := topic.NewSink(topic.Config{Brokers: k.brokers(), Topic: name})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if k.broker != nil {
+		sink.Patience(5 * time.Second)
 	}
 	t.Cleanup(func() { sink.Close() })
 	return sink
@@ -178,21 +181,4 @@ func TestSendThroughFaults(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", key, diff)
 		}
 	}
-}
-
-func BenchmarkSend(b *testing.B) {
-	k := &kafka{}
-	k.bench(b)
-	sink, err := topic.NewSink(topic.Config{Brokers: []string{k.addr}, Topic: "bench"})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer sink.Close()
-	d := dispatch(1, connectors.DispatchRecords)
-	for b.Loop() {
-		if _, err := sink.Send(b.Context(), d); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N*len(d.Records))/b.Elapsed().Seconds(), "rows/s")
 }

@@ -205,7 +205,8 @@ func (f *fetch) round(ctx context.Context) (moved bool, err error) {
 	moved = !same(before.next, f.at.next)
 	if err == nil && behind && !moved {
 		if f.still++; f.still >= maxStill {
-			return false, unfit{fmt.Errorf("the brokers give nothing of partition %d from offset %d on, though it ends at %d", ask[0], f.at.next[ask[0]], f.end[ask[0]])}
+			return false, unfit{fmt.Errorf("the brokers give nothing of partition %d from offset %d on, though it ends at %d",
+				ask[0], f.at.next[ask[0]], f.end[ask[0]])}
 		}
 		return false, nil
 	}
@@ -226,7 +227,8 @@ func same(a, b map[int32]int64) bool {
 func (f *fetch) begin(ctx context.Context) error {
 	l := f.layout
 	if f.at.id != l.id && f.at.id != [16]byte{} && l.id != [16]byte{} {
-		return unfit{fmt.Errorf("the topic was deleted and made anew: what it holds now is not what was read before; rewind the connector to read it from its start")}
+		return unfit{errors.New("the topic was deleted and made anew: what it holds now is not what was read before; " +
+			"rewind the connector to read it from its start")}
 	}
 	f.at.id = l.id
 	var unknown []int32
@@ -237,7 +239,8 @@ func (f *fetch) begin(ctx context.Context) error {
 	}
 	for p := range f.at.next {
 		if _, ok := l.leaders[p]; !ok {
-			return unfit{fmt.Errorf("the topic has no partition %d any more, which was read up to offset %d: it was made anew; rewind the connector to read it from its start", p, f.at.next[p])}
+			return unfit{fmt.Errorf("the topic has no partition %d any more, which was read up to offset %d: it was made anew; "+
+				"rewind the connector to read it from its start", p, f.at.next[p])}
 		}
 	}
 	virgin := len(f.at.next) == 0
@@ -372,11 +375,12 @@ func (f *fetch) outOfRange(ctx context.Context, partition int32) error {
 	}
 	next, begin, end := f.at.next[partition], begins[partition], ends[partition]
 	if next < begin {
-		return unfit{fmt.Errorf("the messages from offset %d to %d are gone before they were read, as the topic's retention or somebody removed them; what is left begins at %d: get the lost ones from the partner, then rewind the connector to read what is left",
-			next, begin-1, begin)}
+		return unfit{fmt.Errorf("the messages from offset %d to %d are gone before they were read, as the topic's retention or somebody removed them; "+
+			"what is left begins at %d: get the lost ones from the partner, then rewind the connector to read what is left", next, begin-1, begin)}
 	}
 	if next > end {
-		return unfit{fmt.Errorf("it ends at offset %d, but was read up to %d before: it was made anew or has lost its end; rewind the connector to read it from its start", end, next)}
+		return unfit{fmt.Errorf("it ends at offset %d, but was read up to %d before: it was made anew or has lost its end; "+
+			"rewind the connector to read it from its start", end, next)}
 	}
 	return kafkaError(78) // the leader has caught up meanwhile
 }

@@ -91,7 +91,7 @@ func mayPass(err error) bool {
 	var code kafkaError
 	if errors.As(err, &code) {
 		_, ok := passing[code]
-		return ok
+		return ok || code == errNoTopic // a broker that has not heard of a new topic; whether it is there its place says
 	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
