@@ -18,7 +18,7 @@ type Source interface {
 
 // Batch is rows that a source hands over together, written in one of the forms.
 type Batch struct {
-	Form     Form
+	Form     Form      // "": as the name in Dataset says
 	Encoding string    // as in a profile; "": the dataset's own
 	Body     io.Reader // read once, to its end, before Hand returns
 	Dataset  string    // base name of the file that the rows belong to, as the agency's profile knows it; "": the connector's own

@@ -23,8 +23,8 @@ const (
 	Yearly    Cycle = "year"
 )
 
-// months is how many months a cycle has.
-func (c Cycle) months() int {
+// Months is how many months a cycle has.
+func (c Cycle) Months() int {
 	switch c {
 	case Monthly:
 		return 1
@@ -40,7 +40,7 @@ func (d *Due) check() error {
 	switch {
 	case d == nil:
 		return nil
-	case d.Every.months() == 0:
+	case d.Every.Months() == 0:
 		return fmt.Errorf("due.every is %q, want month, quarter or year", d.Every)
 	case d.Day < 1 || d.Day > 28:
 		return fmt.Errorf("due.day is %d, want 1 to 28, a day that every month has", d.Day)
@@ -81,7 +81,7 @@ func (p *Profile) Calendar(from, to schemas.Month, today schemas.Date, came func
 	for month := from; month <= to; month = month.Add(1) {
 		for i := range p.Files {
 			f := &p.Files[i]
-			if f.Due == nil || int(month%100)%f.Due.Every.months() != 0 {
+			if f.Due == nil || int(month%100)%f.Due.Every.Months() != 0 {
 				continue
 			}
 			due := month.Add(1).First() + schemas.Date(f.Due.Day-1)

@@ -117,6 +117,9 @@ func (c *config) checkConnectors(path string) error {
 		if err := c.Connectors[i].check(path, c.agencies); err != nil {
 			return fmt.Errorf("connectors[%d] %s: %w", i, c.Connectors[i].Name, err)
 		}
+		if c.Connectors[i].Feed == feedGolden && !slices.Contains(c.Golden, c.Connectors[i].Agency) {
+			return fmt.Errorf("connectors[%d] %s: golden does not grant golden records to %s", i, c.Connectors[i].Name, c.Connectors[i].Agency)
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ type connectorConfig struct {
 	Name   string        `yaml:"name"`
 	Agency string        `yaml:"agency"`
 	File   string        `yaml:"file"`  // that rows fetched belong to, as the agency's profile names it without folder: tax.csv, payroll-{month}.csv
-	Month  monthChoice   `yaml:"month"` // for a file a month: which
+	Month  monthChoice   `yaml:"month"` // for a file a month: which. Files that are fetched by sftp say it themselves
 	Feed   string        `yaml:"feed"`  // whose records are brought: corrections, findings, golden
 	Every  time.Duration `yaml:"every"` // pause between two runs; default 1m to fetch, 5s to bring
 	At     string        `yaml:"at"`    // instead: when it runs, as five fields of cron
@@ -128,7 +129,7 @@ func (c *connectorConfig) check(config string, agencies []connectors.Profile) er
 		return err
 	}
 	if c.fetches() {
-		if _, err := c.dataset(&agencies[profile], c.File, 0); err != nil {
+		if err := c.checkFile(&agencies[profile]); err != nil {
 			return err
 		}
 	}
@@ -141,9 +142,39 @@ func (c *connectorConfig) check(config string, agencies []connectors.Profile) er
 	return c.readSecrets(config)
 }
 
+// checkFile looks whether there is such a file, and sets which names on an SFTP server are its.
+func (c *connectorConfig) checkFile(profile *connectors.Profile) error {
+	name := c.File
+	if c.SFTP != nil {
+		if c.SFTP.Pattern == "" {
+			c.SFTP.Pattern = strings.ReplaceAll(strings.TrimSuffix(c.File, path.Ext(c.File)), monthMark, "??????") + ".*" // it may come in another form
+		}
+		name = strings.ReplaceAll(name, monthMark, anyMonth.String())
+	}
+	found, err := c.dataset(profile, name, anyMonth.First())
+	if err != nil {
+		return err
+	}
+	if merges := c.Topic != nil || c.REST != nil && c.REST.Mode == connectors.Merge || c.Table != nil && c.Table.Mode != table.Whole; merges && !found.Keyed() {
+		return fmt.Errorf("file: %w", errNotKeyed(found.Name))
+	}
+	return nil
+}
+
+const (
+	// monthMark stands for the month in the name of a file a month.
+	monthMark = "{month}"
+	anyMonth  = schemas.Month(202601)
+)
+
+// errNotKeyed says why rows of a file can't be changed one by one.
+func errNotKeyed(name string) error {
+	return fmt.Errorf("the profile says of %s no key that names a row, so changed rows can't be told from new ones", name)
+}
+
 // dataset finds the file that rows belong to. today says which month, where there is a file a month.
 func (c *connectorConfig) dataset(profile *connectors.Profile, name string, today schemas.Date) (connectors.Found, error) {
-	if strings.Contains(name, "{month}") {
+	if strings.Contains(name, monthMark) {
 		if c.Month == "" {
 			return connectors.Found{}, fmt.Errorf("file %s is one a month: say which with month", name)
 		}
@@ -151,7 +182,7 @@ func (c *connectorConfig) dataset(profile *connectors.Profile, name string, toda
 		if c.Month == lastMonth {
 			month = month.Add(-1)
 		}
-		name = strings.ReplaceAll(name, "{month}", month.String())
+		name = strings.ReplaceAll(name, monthMark, month.String())
 	}
 	found, ok := profile.Find(name)
 	if !ok {

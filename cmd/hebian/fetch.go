@@ -63,7 +63,7 @@ func (s *service) handIn(ctx context.Context, c *connectorConfig, profile *conne
 		return connectors.Receipt{}, &connectors.Trouble{Kind: connectors.Unfit, Err: err}
 	}
 	if b.Mode == connectors.Merge && !found.Keyed() {
-		return connectors.Receipt{}, &connectors.Trouble{Kind: connectors.Unfit, Err: fmt.Errorf("the profile says of %s no key that names a row, so changed rows can't be told from new ones", found.Name)}
+		return connectors.Receipt{}, &connectors.Trouble{Kind: connectors.Unfit, Err: errNotKeyed(found.Name)}
 	}
 	spooled, err := s.spool.Take(b.Body)
 	if err != nil {
@@ -78,8 +78,13 @@ func (s *service) handIn(ctx context.Context, c *connectorConfig, profile *conne
 	if err := errors.Join(err, s.spool.Done(spooled)); err != nil {
 		return r, err
 	}
-	if r.Outcome == connectors.Failed {
-		return r, &connectors.Trouble{Kind: connectors.Unfit, Err: errors.New(r.Error)}
+	switch {
+	case r.Outcome != connectors.Failed:
+	case b.Dataset != "": // a file: its receipt says so, and those behind it wait for nothing
+		s.logger.Warn("a file does not count", "connector", c.Name, "file", r.File, "delivery", r.Delivery, "reason", r.Error)
+		return r, keep(ctx, life.Done{Position: b.Position, Delivery: r.Delivery})
+	default: // Promise 3: rows that nobody can lay down anew are not passed by
+		return r, &connectors.Trouble{Kind: connectors.Unfit, Err: fmt.Errorf("delivery %d: %s", r.Delivery, r.Error)}
 	}
 	if !fresh {
 		return r, keep(ctx, life.Done{Position: b.Position})

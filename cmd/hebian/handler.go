@@ -116,20 +116,23 @@ func (s *service) expected(ctx context.Context, agency string, from, to schemas.
 	return all, failed
 }
 
-// maxLooked is how many deliveries of a file are looked at to find the first of a period: a daily one of three years.
+// maxLooked is how many deliveries of a file are looked at to find the first of a period: a daily one of nearly three years.
 const maxLooked = 1000
 
 // came is the day on which the first delivery of a file for a period came; 0: none did. A file whose name tells no month counts for the
-// period if its delivery says so, or came after the period's end and before that of the next.
+// period that its delivery says, or else the last that had ended when it came. What becomes of rows that had come before is no delivery.
 func (s *service) came(ctx context.Context, agency, file string, period schemas.Month) (day schemas.Date, err error) {
+	next := period.Add(1) // the last month of the period after it
+	if found, ok := connectors.Describe(s.agencies, file); ok && found.Due != nil {
+		next = period.Add(map[connectors.Cycle]int{connectors.Monthly: 1, connectors.Quarterly: 3, connectors.Yearly: 12}[found.Due.Every])
+	}
 	all, err := s.deliveries.List(ctx, hub.ReceiptFilter{Agency: agency, File: file, Outcome: hub.Complete, Limit: maxLooked})
 	for _, r := range all {
 		on := schemas.DateOf(r.Finished.Local())
-		named := r.Period == period
-		if r.Period == 0 {
-			named = on > period.Last() && on <= period.Add(1).Last()
+		if r.Mode == hub.Discard || r.Note == correctedNote || r.Note == againNote {
+			continue
 		}
-		if named {
+		if r.Period == period || r.Period == 0 && on > period.Last() && on <= next.Last() {
 			day = on // the oldest comes last
 		}
 	}

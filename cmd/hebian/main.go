@@ -1,7 +1,7 @@
 // Command hebian checks pay against establishment slots: a county's files in, exact flags out.
 //
 // Exit codes: 0 done, findings or not; 1 it could not be done; 2 the command line is wrong; 3 done, but
-// a file could not be read and --strict was given.
+// a file could not be read, or rows of a sample were refused, and --strict was given.
 package main
 
 import (
@@ -28,12 +28,19 @@ type commands struct {
 	Deliver    deliver         `cmd:"" help:"Take the files of a county folder in and print the receipts, without judging."`
 	Serve      serve           `cmd:"" help:"Run the hub: deliveries in over HTTP or a folder, cases out."`
 	Push       pushCommand     `cmd:"" help:"Deliver files to a hub that runs."`
+	Pull       pullCommand     `cmd:"" help:"Fetch the records of a feed from a hub that runs: corrections, findings, golden."`
+	Receipts   receiptList     `cmd:"" help:"List the receipts of a hub that runs, the newest first."`
 	Receipt    receiptCommand  `cmd:"" help:"Receipts of a hub that runs: show, release, discard."`
+	Expected   expectedCommand `cmd:"" help:"See what agencies have promised a hub that runs: what is due, late and missing."`
+	Quarantine waitingCommand  `cmd:"" help:"Rows in quarantine of a hub that runs: list, show, download, resubmit, retry, discard."`
+	Connector  steerCommand    `cmd:"" help:"Connectors of a hub that runs: list, show, pause, resume, run, rewind, reset, dispatches, resend."`
 	Case       caseCommand     `cmd:"" help:"Cases of a hub that runs: list, show, claim, release, decide."`
 	Entity     entityCommand   `cmd:"" help:"Legal entities of a hub that runs: find, show."`
 	Status     statusCommand   `cmd:"" help:"Say how a hub that runs does."`
 	Simulate   simulateCommand `cmd:"" help:"Make up a county with known wrongs and their list."`
 	Demo       demo            `cmd:"" help:"Show a hub at work: simulated agencies deliver, you decide."`
+	Profile    profileCommand  `cmd:"" help:"How files of agencies are read: list, show, check, suggest."`
+	Context    contextCommand  `cmd:"" help:"Hubs and tokens under names: add, use, list, remove."`
 	Account    accountCommand  `cmd:"" help:"Accounts of people: add, password, remove, list."`
 	Token      tokenCommand    `cmd:"" help:"Tokens of programs: issue, revoke, list."`
 	Explain    explain         `cmd:"" help:"Say what the code of a flag or of a quarantine reason means."`
@@ -83,12 +90,13 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	var usage usageError
 	var unreadable unreadableError
+	var refused refusedError
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
 		code = exitUsage
-	case errors.As(err, &unreadable):
+	case errors.As(err, &unreadable), errors.As(err, &refused):
 		code = exitUnreadable
 	default:
 		code = exitFailed
@@ -109,3 +117,8 @@ func (e usageError) Error() string { return string(e) }
 type unreadableError int
 
 func (e unreadableError) Error() string { return fmt.Sprintf("%d files could not be read", int(e)) }
+
+// refusedError says that rows of a sample were refused in a trial that is otherwise done.
+type refusedError int64
+
+func (e refusedError) Error() string { return fmt.Sprintf("%d rows were refused", int64(e)) }

@@ -48,6 +48,12 @@ func (m mending) Rows(ctx context.Context, agency, file string, fn func(connecto
 	})
 }
 
+// Notes of deliveries that are nobody's handing over of a file: their rows had come before.
+const (
+	correctedNote = "corrected rows"
+	againNote     = "read again"
+)
+
 // Resubmit takes corrected rows in.
 func (m mending) Resubmit(ctx context.Context, u connectors.Upload) (connectors.Receipt, error) {
 	u.Mended = true
@@ -59,10 +65,14 @@ func (m mending) Resubmit(ctx context.Context, u connectors.Upload) (connectors.
 		return connectors.Receipt{}, err
 	}
 	manifest := manifestOf(u)
+	manifest.Note = correctedNote
 	if manifest.Mode = hub.Add; u.Keyed() {
 		manifest.Mode = hub.Merge
 	} else if manifest.Key == "" {
-		manifest.Key = u.Digest // sent again, it is not taken in twice
+		manifest.Key = u.Name + " " + u.Digest // sent again, it is not taken in twice
+		if r, found, err := m.ByKey(ctx, u.Agency, manifest.Key); found || err != nil {
+			return r, err
+		}
 	}
 	if manifest.Settles, err = idsOf(reading.Mends); err != nil {
 		return connectors.Receipt{}, problem(http.StatusUnprocessableEntity, "unknown_row", "Unknown row", err.Error(), "_row 列中有不存在的行号。")
@@ -85,14 +95,19 @@ func idsOf(rows []string) ([]schemas.ID, error) {
 
 // chosen are the rows of a file that are named, or all if none is.
 func (m mending) chosen(ctx context.Context, agency, file string, rows []string) (chosen []connectors.QuarantinedRow, err error) {
+	named := make(map[string]bool, len(rows))
+	for _, row := range rows {
+		named[row] = true
+	}
 	err = m.Rows(ctx, agency, file, func(r connectors.QuarantinedRow) error {
-		if len(rows) == 0 || slices.Contains(rows, r.Row) {
-			r.Raw = slices.Clone(r.Raw)
-			chosen = append(chosen, r)
+		if len(rows) > 0 && !named[r.Row] {
+			return nil
 		}
-		if len(chosen) > mostMended {
-			return connectors.ErrFull
+		if len(chosen) == mostMended {
+			return problem(http.StatusUnprocessableEntity, "too_many_rows", "Too many rows", fmt.Sprintf("More than %d rows are meant: name rows, or a reason.", mostMended), fmt.Sprintf("行数超过 %d，请指定行或原因。", mostMended))
 		}
+		r.Raw = slices.Clone(r.Raw)
+		chosen = append(chosen, r)
 		return nil
 	})
 	return chosen, err
@@ -113,7 +128,7 @@ func (m mending) Retry(ctx context.Context, agency, file string, rows []string, 
 		return connectors.Receipt{}, err
 	}
 	door := m.door("", nil)
-	manifest := hub.Manifest{Agency: agency, File: file, Subject: found.Subject, Mode: hub.Add, Keyed: found.Keyed(), By: by, Note: "read again"}
+	manifest := hub.Manifest{Agency: agency, File: file, Subject: found.Subject, Mode: hub.Add, Keyed: found.Keyed(), By: by, Note: againNote}
 	if found.Keyed() {
 		manifest.Mode = hub.Merge
 	}
@@ -128,7 +143,11 @@ func (m mending) Retry(ctx context.Context, agency, file string, rows []string, 
 		id, _ := schemas.ParseID(row.Row) // the hub's own
 		manifest.Settles = append(manifest.Settles, id)
 	}
-	manifest.Key = fmt.Sprintf("retry %s %d", ready[0].Row, len(ready))
+	newest := int64(0) // the same rows may come back into quarantine, and leave it again
+	for _, row := range ready {
+		newest = max(newest, row.Delivery)
+	}
+	manifest.Key = fmt.Sprintf("retry %s %d %d", ready[0].Row, len(ready), newest)
 	r, err := m.takeRows(ctx, manifest, func(session *hub.Session) (connectors.Reading, error) {
 		return connectors.Reading{}, door.ReadAgain(ctx, found, ready, session)
 	})

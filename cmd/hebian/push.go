@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,33 +13,12 @@ import (
 	"hebian/schemas"
 )
 
-// hubAddress is how a command finds a hub that runs, and shows who it is.
-type hubAddress struct {
-	URL       string `name:"url" env:"HEBIAN_URL" default:"http://127.0.0.1:8470" help:"Where the hub is."`
-	TokenFile string `env:"HEBIAN_TOKEN_FILE" placeholder:"FILE" help:"File with the token of the agency or account."`
-}
-
-// client speaks to the hub.
-func (a hubAddress) client() (*push.Client, error) {
-	if a.TokenFile == "" {
-		return nil, usageError("name the file with the token: --token-file FILE, or HEBIAN_TOKEN_FILE in the environment (hebian token issue makes one)")
-	}
-	token, err := os.ReadFile(a.TokenFile)
-	if err != nil {
-		return nil, fmt.Errorf("read token: %w", err)
-	}
-	client, err := push.NewClient(a.URL, string(bytes.TrimSpace(token)), nil)
-	if err != nil {
-		return nil, usageError(err.Error())
-	}
-	return client, nil
-}
-
 // pushCommand is the command that delivers files to a hub that runs.
 type pushCommand struct {
 	Files    []string `arg:"" optional:"" type:"existingfile" help:"Files to deliver, named as the agency's profile says."`
 	Agency   string   `help:"Agency that delivers. Default: the one whose file it is, by the name of the folder that it lies in."`
-	Mode     string   `enum:"full,add,remove" default:"full" help:"full: the file replaces its earlier version; add, remove: its rows come on top, or are taken back."`
+	Mode     string   `enum:"full,add,remove,merge" default:"full" help:"full: the file replaces its earlier version; add, remove: its rows come on top, or are taken back; merge: they replace those of the same row key."`
+	Period   string   `placeholder:"YYYYMM" help:"Month that the files are of, where their names don't say it."`
 	Key      string   `help:"Idempotency key of a single file. Default: one for this command; of rows to add or remove, made of the file."`
 	Complete string   `placeholder:"YYYYMM" help:"Then declare this month complete for the agency."`
 	Empty    []string `help:"Files of that month that have no rows and are not delivered, as finance/control_numbers.csv."`
@@ -61,6 +38,10 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 	if c.Key != "" && len(c.Files) > 1 {
 		return usageError("--key is for a single file")
 	}
+	period, ok := schemas.ParseMonth(c.Period)
+	if c.Period != "" && !ok {
+		return usageError(fmt.Sprintf("--period is %q, want YYYYMM", c.Period))
+	}
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -71,7 +52,7 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		r, err := client.Deliver(ctx, push.Shipment{Agency: agency, File: filepath.Base(path), Path: path, Mode: connectors.Mode(c.Mode), Key: c.Key})
+		r, err := client.Deliver(ctx, push.Shipment{Agency: agency, File: filepath.Base(path), Path: path, Mode: connectors.Mode(c.Mode), Key: c.Key, Period: period})
 		if err != nil {
 			return err
 		}
@@ -82,7 +63,8 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 	}
 	for _, r := range receipts {
 		if r.Quarantined > 0 {
-			fmt.Fprintf(s.err, "%s: %d rows were refused; why: hebian receipt show %d\n", r.File, r.Quarantined, r.Delivery)
+			fmt.Fprintf(s.err, "%s: %d rows were refused; why: hebian receipt show %d; to correct them: hebian quarantine download %s --out FILE, then hebian quarantine resubmit %s FILE\n",
+				r.File, r.Quarantined, r.Delivery, r.File, r.File)
 		}
 		if r.Outcome != connectors.Complete {
 			return fmt.Errorf("%s is %s: %s", r.File, r.Outcome, r.Error)
@@ -161,7 +143,7 @@ func (c *statusCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	var st status
+	var st hubStatus
 	if err := client.Call(ctx, http.MethodGet, "/v1/status", nil, &st); err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func (h *served) must(t *testing.T, want int, who, method, path string, body io.
 		t.Fatalf("%s %s: %v\n%s", method, path, err, h.log.String())
 	}
 	if r.status != want {
-		t.Fatalf("%s %s: status %d, want %d: %s", method, path, r.status, want, r.body)
+		t.Fatalf("%s %s: status %d, want %d: %s\n%s", method, path, r.status, want, r.body, h.log.String())
 	}
 	return r
 }
@@ -302,7 +302,7 @@ func (h *served) flags(t *testing.T, day string) string {
 }
 
 // status is how the hub says it does. Its ledger must balance at any moment.
-func (h *served) status(t *testing.T) (s status) {
+func (h *served) status(t *testing.T) (s hubStatus) {
 	t.Helper()
 	h.must(t, http.StatusOK, operator, http.MethodGet, "/v1/status", nil).into(t, &s)
 	for _, line := range s.Ledger {

@@ -46,7 +46,7 @@ func newVillage(t *testing.T, config string) (h *served, files map[string][]byte
 // sight is all that deliveries could change.
 type sight struct {
 	Flags   string
-	Status  status
+	Status  hubStatus
 	Cases   map[string]string
 	Unknown bool // that there is no receipt of the next delivery
 }

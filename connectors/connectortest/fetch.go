@@ -235,8 +235,8 @@ func fitting(b connectors.Batch) error {
 		return fmt.Errorf("a position has %d bytes, at most %d are kept", len(b.Position), connectors.MaxPosition)
 	case !utf8.ValidString(b.Position):
 		return fmt.Errorf("position %q is no UTF-8", b.Position)
-	case b.Form == "":
-		return errors.New("a batch has no form")
+	case b.Form == "" && b.Dataset == "":
+		return errors.New("a batch has no form, and no name that tells it")
 	case b.Mode != connectors.Full && b.Mode != connectors.Merge:
 		return fmt.Errorf("a batch has mode %q, want %q or %q", b.Mode, connectors.Full, connectors.Merge)
 	case b.Body == nil:

@@ -20,23 +20,27 @@ type connectorsOutput struct {
 	}
 }
 
-type connectorInput struct {
+// ConnectorAddress names a connector in the address of a request.
+type ConnectorAddress struct {
 	Name string `path:"name" maxLength:"64" doc:"Name of the connector, as the hub's configuration has it." example:"tax-rest"`
 }
 
 type connectorOutput struct{ Body life.Status }
 
 type steerInput struct {
-	connectorInput
+	ConnectorAddress
 	Verb string `path:"verb" enum:"pause,resume,run,rewind,reset" doc:"pause and resume; run: now; rewind: go on from another position; reset: begin anew. The last two want it paused."`
 	Body *struct {
-		Why      string `json:"why,omitempty" maxLength:"1000" doc:"Why it is paused."`
-		Position string `json:"position,omitempty" maxLength:"65536" doc:"Where a rewound connector goes on from, in its own words."`
-	}
+		Why      string `json:"why,omitempty" maxLength:"1024" doc:"Why it is paused, in 1,024 bytes of UTF-8 at most."`
+		Position string `json:"position,omitempty" maxLength:"65536" doc:"Where a rewound connector goes on from, in its own words: 65,536 bytes at most. Needed to rewind."`
+	} `required:"false"`
 }
 
+// maxWhy bounds why a connector is paused, in bytes: it stands in the books with every act.
+const maxWhy = 1 << 10
+
 type dispatchesInput struct {
-	connectorInput
+	ConnectorAddress
 	Before int64 `query:"before" minimum:"0" doc:"Those below this number; 0: from the newest on."`
 	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
 }
@@ -48,7 +52,7 @@ type dispatchesOutput struct {
 }
 
 type resendInput struct {
-	connectorInput
+	ConnectorAddress
 	Number int64 `path:"number" minimum:"1" doc:"Number of the dispatch."`
 }
 
@@ -74,17 +78,17 @@ func (s *Server) registerConnectors() {
 	huma.Register(s.api, s.operation(huma.Operation{
 		OperationID: "steer-connector", Method: http.MethodPost, Path: at + "/{verb}", Summary: "Pause, resume, run, rewind or reset a connector", Tags: []string{tagConnectors},
 		Description: "For operators. Each act is remembered with who did it. Rows that a rewound connector reads again change nothing.",
-	}, says("not_paused: it must be paused first. paused: it is paused. running: its run has not ended yet.")), s.steer)
+	}, withBody(says("not_paused: it must be paused first. paused: it is paused. running: its run has not ended yet."))), s.steer)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-dispatches", Method: http.MethodGet, Path: at + "/dispatches", Summary: "See what a connector brought", Tags: []string{tagConnectors},
 		Description: "Numbered dispatches with what the partner answered.",
 	}, says("")), scopeRead), s.dispatches)
-	op := s.operation(huma.Operation{
+	m := says("")
+	m[http.StatusBadGateway] = "not_brought: the partner could not be reached, or did not take it."
+	huma.Register(s.api, s.operation(huma.Operation{
 		OperationID: "resend-dispatch", Method: http.MethodPost, Path: at + "/dispatches/{number}/resend", Summary: "Bring a dispatch again", Tags: []string{tagConnectors},
-		Description: "The same records under the same number.",
-	}, says(""))
-	op.Responses["502"] = &huma.Response{Description: "not_brought: the partner could not be reached, or did not take it."}
-	huma.Register(s.api, op, s.resend)
+		Description: "For operators. The same records under the same number.",
+	}, m), s.resend)
 }
 
 // theirs are the connectors that a caller may see.
@@ -119,7 +123,7 @@ func (s *Server) see(ctx context.Context, name string) (life.Status, *Problem) {
 	return life.Status{}, unknown("connector", "连接器", "connector", name, known)
 }
 
-func (s *Server) connector(ctx context.Context, in *connectorInput) (*connectorOutput, error) {
+func (s *Server) connector(ctx context.Context, in *ConnectorAddress) (*connectorOutput, error) {
 	c, refused := s.see(ctx, in.Name)
 	if refused != nil {
 		return nil, refused
@@ -138,6 +142,12 @@ func (s *Server) steer(ctx context.Context, in *steerInput) (*connectorOutput, e
 	why, position := "", ""
 	if in.Body != nil {
 		why, position = in.Body.Why, in.Body.Position
+	}
+	switch {
+	case len(why) > maxWhy || len(position) > connectors.MaxPosition:
+		return nil, notUnderstood("Why has 1,024 bytes at most, and a position 65,536.", "why 最多 1024 字节，position 最多 65536 字节。")
+	case in.Verb == "rewind" && position == "":
+		return nil, notUnderstood("Rewind wants a position; reset begins anew from the start.", "rewind 须提供 position；从头开始请用 reset。")
 	}
 	var err error
 	switch ctx := context.WithoutCancel(ctx); in.Verb {
@@ -162,7 +172,7 @@ func (s *Server) steer(ctx context.Context, in *steerInput) (*connectorOutput, e
 	case err != nil:
 		return nil, s.fault(ctx, "steer connector "+in.Name, err)
 	}
-	return s.connector(ctx, &in.connectorInput)
+	return s.connector(ctx, &in.ConnectorAddress)
 }
 
 func (s *Server) dispatches(ctx context.Context, in *dispatchesInput) (*dispatchesOutput, error) {

@@ -89,15 +89,20 @@ func deliverProblems() map[int]string {
 	}
 }
 
-// answersReceipt documents the receipts that an operation answers with.
+// answersReceipt documents the receipts that a delivery answers with.
 func (s *Server) answersReceipt(op *huma.Operation) {
-	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[connectors.Receipt](), true, "")
-	for status, says := range map[string]string{
+	s.answersWith(op, map[string]string{
 		"200": "The file was taken in earlier, under the same key: its receipt, with Idempotent-Replayed: true.",
 		"201": "Taken in.",
 		"202": "Held: the file would take back more of its earlier rows than the limit. Nothing of it counts before an operator says yes.",
-	} {
-		op.Responses[status] = &huma.Response{Description: says, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	})
+}
+
+// answersWith documents receipts by their status.
+func (s *Server) answersWith(op *huma.Operation, says map[string]string) {
+	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[connectors.Receipt](), true, "")
+	for status, text := range says {
+		op.Responses[status] = &huma.Response{Description: text, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
 	}
 }
 
@@ -125,7 +130,7 @@ func (s *Server) deliver(ctx context.Context, in *deliverInput) (*receiptOutput,
 		return nil, refused
 	}
 	defer leave()
-	spooled, refused := s.receive(ctx, in, digest)
+	spooled, refused := s.receive(ctx, &in.body, digest)
 	if refused != nil {
 		return nil, refused
 	}
@@ -179,16 +184,21 @@ func (s *Server) judgeBody(in *deliverInput) (digest string, refused *Problem) {
 	if (in.Mode == connectors.Add || in.Mode == connectors.Remove) && in.Key == "" {
 		return "", keyRequired()
 	}
-	if encoding := in.body.ctx.Header("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") && !strings.EqualFold(encoding, "gzip") {
+	return s.judgeBytes(&in.body, in.Digest)
+}
+
+// judgeBytes looks at how a file is sent, before any of it is read. It returns the digest that its bytes must have, "" for any.
+func (s *Server) judgeBytes(body *upload, announced string) (digest string, refused *Problem) {
+	if encoding := body.ctx.Header("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") && !strings.EqualFold(encoding, "gzip") {
 		return "", unsupported("Send the file as it is, or packed by gzip.", "请直接发送文件，或仅用 gzip 压缩。")
 	}
-	if mediaType, _, err := mime.ParseMediaType(in.body.ctx.Header("Content-Type")); err == nil && strings.HasPrefix(mediaType, "multipart/") {
+	if mediaType, _, err := mime.ParseMediaType(body.ctx.Header("Content-Type")); err == nil && strings.HasPrefix(mediaType, "multipart/") {
 		return "", unsupported("Send the file as the body, not as a part of a form (curl: --data-binary @FILE, not -F).", "请将文件作为请求体发送，不要用表单（curl 用 --data-binary @文件，不要用 -F）。")
 	}
-	if in.body.length > s.Spool.MaxBytes() {
+	if body.length > s.Spool.MaxBytes() {
 		return "", tooLarge(s.Spool.MaxBytes())
 	}
-	digest, ok := parseDigest(in.Digest)
+	digest, ok := parseDigest(announced)
 	if !ok {
 		return "", badDigest()
 	}
@@ -236,13 +246,13 @@ func (s *Server) enter(caller Caller, u connectors.Upload) (leave func(), refuse
 }
 
 // receive streams the body to the spool.
-func (s *Server) receive(ctx context.Context, in *deliverInput, digest string) (connectors.Spooled, *Problem) {
-	spooled, err := s.Spool.Take(&in.body)
-	in.body.end()
+func (s *Server) receive(ctx context.Context, body *upload, digest string) (connectors.Spooled, *Problem) {
+	spooled, err := s.Spool.Take(body)
+	body.end()
 	if errors.Is(err, connectors.ErrTooLarge) {
 		return spooled, tooLarge(s.Spool.MaxBytes())
 	}
-	refused := in.body.problem()
+	refused := body.problem()
 	switch {
 	case refused != nil:
 		return spooled, refused

@@ -15,14 +15,33 @@ import (
 
 type expectedInput struct {
 	Agency string `query:"agency" maxLength:"64" doc:"Default: the caller's; an operator's: all."`
-	From   string `query:"from" pattern:"^[0-9]{6}$" doc:"First month, YYYYMM. Default: the one before last."`
+	From   string `query:"from" pattern:"^[0-9]{6}$" doc:"First month, YYYYMM. Default: the one before the last asked for."`
 	To     string `query:"to" pattern:"^[0-9]{6}$" doc:"Last month, YYYYMM. Default: the last that has ended."`
 }
 
 type expectedOutput struct {
 	Body struct {
-		Expected []connectors.Expected `json:"expected" doc:"What was promised, in the order of days."`
+		Expected []Expected `json:"expected" doc:"What was promised, in the order of days."`
 	}
+}
+
+// Expected is a file that was promised for a period.
+type Expected struct {
+	Agency string              `json:"agency"`
+	File   string              `json:"file" doc:"Name of the file, of the period's last month." example:"finance/payroll-202609.csv"`
+	Period string              `json:"period" doc:"Last month of the period, YYYYMM." example:"202609"`
+	Due    string              `json:"due" format:"date" doc:"Day by whose end it is to be there."`
+	Late   string              `json:"late" format:"date" doc:"Last day of grace; after it the file is missing."`
+	State  connectors.Standing `json:"state" enum:"expected,due,late,missing,delivered,delivered_late"`
+	Came   string              `json:"came,omitempty" format:"date" doc:"Day of the delivery that brought it."`
+}
+
+func expectedOf(e *connectors.Expected) Expected {
+	x := Expected{Agency: e.Agency, File: e.File, Period: e.Period.String(), Due: e.Due.String(), Late: e.Late.String(), State: e.State}
+	if e.Came != 0 {
+		x.Came = e.Came.String()
+	}
+	return x
 }
 
 // mostMonths bounds a calendar.
@@ -40,24 +59,15 @@ func (s *Server) expected(ctx context.Context, in *expectedInput) (*expectedOutp
 	if refused != nil {
 		return nil, refused
 	}
-	to := s.Today().Month().Add(-1)
-	from := to.Add(-1)
-	for _, given := range []struct {
-		text  string
-		month *schemas.Month
-	}{{in.From, &from}, {in.To, &to}} {
-		if given.text == "" {
-			continue
-		}
-		month, ok := schemas.ParseMonth(given.text)
-		if !ok {
-			return nil, problem(http.StatusUnprocessableEntity, "invalid", "The request is not understood", "from and to are months YYYYMM.", "from 与 to 应为年月 YYYYMM。")
-		}
-		*given.month = month
+	from, to, ok := monthsOf(in.From, in.To, s.Today().Month().Add(-1))
+	if !ok {
+		return nil, notUnderstood("from and to are months YYYYMM, the first not after the last, and 36 of them at most.", "from 与 to 应为年月 YYYYMM，起止顺序正确，且最多 36 个月。")
 	}
-	from = max(from, to.Add(1-mostMonths))
 	out := &expectedOutput{}
-	out.Body.Expected = []connectors.Expected{}
+	out.Body.Expected = []Expected{}
+	if callerOf(ctx).Sandbox {
+		return out, nil
+	}
 	for _, name := range s.agencies() {
 		if agency != "" && name != agency {
 			continue
@@ -66,10 +76,26 @@ func (s *Server) expected(ctx context.Context, in *expectedInput) (*expectedOutp
 		if err != nil {
 			return nil, s.fault(ctx, "look what is due", err)
 		}
-		out.Body.Expected = append(out.Body.Expected, all...)
+		for i := range all {
+			out.Body.Expected = append(out.Body.Expected, expectedOf(&all[i]))
+		}
 	}
-	slices.SortStableFunc(out.Body.Expected, func(a, b connectors.Expected) int { return cmp.Compare(a.Due, b.Due) })
+	slices.SortStableFunc(out.Body.Expected, func(a, b Expected) int { return cmp.Compare(a.Due, b.Due) })
 	return out, nil
+}
+
+// monthsOf reads which months are asked for; the last one is last if it is not said.
+func monthsOf(first, end string, last schemas.Month) (from, to schemas.Month, ok bool) {
+	if to, ok = last, true; end != "" {
+		to, ok = schemas.ParseMonth(end)
+	}
+	if !ok || to.Index() < mostMonths {
+		return 0, 0, false
+	}
+	if from = to.Add(-1); first != "" {
+		from, ok = schemas.ParseMonth(first)
+	}
+	return from, to, ok && from <= to && to.Index()-from.Index() < mostMonths
 }
 
 // Described is how the hub reads a file of an agency.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +19,15 @@ import (
 )
 
 const tagFeeds = "feeds"
+
+// Headers of answers that may be only a part.
+const (
+	headerNext = "Hebian-Next"
+	headerMore = "Hebian-More"
+)
+
+// avroFile is the media type of object container files.
+const avroFile = "application/avro"
 
 // Bounds of a page of a feed, which is in memory whole: its cursor stands in front of it.
 const (
@@ -58,14 +68,12 @@ func (s *Server) registerFeeds() {
 		Description: "Records behind a cursor, in an order that stays. The header Hebian-Next holds the cursor to go on from, Hebian-More says whether there is more at this moment. Asked again with the same cursor the answer is the same records. " +
 			"A record that was seen before has the same id: keep the cursor only once the page is stored, and nothing is lost.",
 	}, m), scopePull)
-	binary := &huma.Schema{Type: "string", Format: "binary"}
-	header := func(says string) *huma.Param {
-		return &huma.Param{Description: says, Schema: &huma.Schema{Type: huma.TypeString}}
-	}
 	op.Responses["200"] = &huma.Response{
 		Description: "The records.",
-		Headers:     map[string]*huma.Param{"Hebian-Next": header("Cursor to go on from."), "Hebian-More": header("true or false."), "Link": header("Address of the next page, rel=next.")},
-		Content:     map[string]*huma.MediaType{ndjson: {Schema: binary}, "text/csv": {Schema: binary}, "application/avro": {Schema: binary}},
+		Headers: map[string]*huma.Param{
+			headerNext: textHeader("Cursor to go on from."), headerMore: textHeader("true or false: there are more at this moment."), "Link": textHeader("Address of the next page, rel=next."),
+		},
+		Content: map[string]*huma.MediaType{ndjson: {Schema: binary()}, "text/csv": {Schema: binary()}, avroFile: {Schema: binary()}},
 	}
 	huma.Register(s.api, op, s.pull)
 }
@@ -89,16 +97,14 @@ func (s *Server) pull(ctx context.Context, in *feedInput) (*huma.StreamResponse,
 		return nil, refused
 	}
 	if callerOf(ctx).Sandbox {
-		return nil, sandboxOnly()
+		return nil, sandboxClosed()
 	}
-	var known []string
-	for _, feed := range s.Feeds.List(agency) {
-		if known = append(known, feed.Name); feed.Name == in.Name {
-			known = nil
-			break
+	theirs := s.Feeds.List(agency)
+	if !slices.ContainsFunc(theirs, func(f Feed) bool { return f.Name == in.Name }) {
+		var known []string
+		for _, f := range theirs {
+			known = append(known, f.Name)
 		}
-	}
-	if known != nil {
 		return nil, unknown("feed", "数据流", "feed", in.Name, known)
 	}
 	page, err := newPage(in.Form)
@@ -121,10 +127,11 @@ func (s *Server) pull(ctx context.Context, in *feedInput) (*huma.StreamResponse,
 			query.Set("agency", in.Agency)
 		}
 		out.SetHeader("Content-Type", page.media)
+		out.SetHeader("Content-Length", strconv.Itoa(len(page.bytes()))) // so that a page cut off is not taken for a whole one
 		out.SetHeader("Cache-Control", "no-store")
-		out.SetHeader("Hebian-Next", next)
-		out.SetHeader("Hebian-More", strconv.FormatBool(more))
-		out.SetHeader("Link", fmt.Sprintf(`</v1/feeds/%s?%s>; rel="next"`, in.Name, query.Encode()))
+		out.SetHeader(headerNext, next)
+		out.SetHeader(headerMore, strconv.FormatBool(more))
+		out.SetHeader("Link", fmt.Sprintf(`</v1/feeds/%s?%s>; rel="next"`, url.PathEscape(in.Name), query.Encode()))
 		out.SetStatus(http.StatusOK)
 		out.BodyWriter().Write(page.bytes()) //nolint:errcheck // the reader has gone, and will ask again
 	}}, nil
@@ -148,7 +155,7 @@ func newPage(form string) (p *feedPage, err error) {
 		p.line = append(p.line, "id,key,record\r\n"...)
 		p.buf.Write(p.line)
 	case "avro":
-		p.media = "application/avro"
+		p.media = avroFile
 		p.avro, err = container.NewWriter(&p.buf, feedSchema, "deflate")
 	default:
 		p.media = ndjson

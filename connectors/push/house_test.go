@@ -163,11 +163,12 @@ type road struct {
 	// options are what the server was made of; sandbox is the other house behind it.
 	options push.Options
 	sandbox *house
+	desk    *desk
 	serve   func(w http.ResponseWriter, r *http.Request, next http.Handler) // nil: no more than that
 }
 
 // open serves the doors of a house on this machine.
-func open(t *testing.T, with ...func(*push.Options)) *road {
+func open(t testing.TB, with ...func(*push.Options)) *road {
 	t.Helper()
 	r := build(t, with...)
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
@@ -182,26 +183,30 @@ func open(t *testing.T, with ...func(*push.Options)) *road {
 }
 
 // build makes the doors of a house. The spool must be empty in the end, whatever happened.
-func build(t *testing.T, with ...func(*push.Options)) *road {
+func build(t testing.TB, with ...func(*push.Options)) *road {
 	t.Helper()
 	profiles, err := connectors.Profiles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &road{house: &house{}, sandbox: &house{}, spool: filepath.Join(t.TempDir(), "spool"), claims: &connectors.Claims{}}
+	r := &road{house: &house{}, sandbox: &house{}, desk: newDesk(), spool: filepath.Join(t.TempDir(), "spool"), claims: &connectors.Claims{}}
 	spool, err := connectors.NewSpool(r.spool, maxBytes, roomBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.options = push.Options{
-		Hub:      r.house,
-		Sandbox:  r.sandbox,
-		Uploads:  filepath.Join(t.TempDir(), "uploads"),
-		Profiles: profiles,
-		Spool:    spool,
-		Claims:   r.claims,
-		Today:    func() schemas.Date { return schemas.Month(202610).First() },
-		Log:      slog.New(slog.NewTextHandler(&r.log, nil)),
+		Hub:        r.house,
+		Sandbox:    r.sandbox,
+		Uploads:    filepath.Join(t.TempDir(), "uploads"),
+		Quarantine: &r.desk.quarantine,
+		Feeds:      &r.desk.feeds,
+		Connectors: &r.desk.connectors,
+		Expected:   r.desk.expected,
+		Profiles:   profiles,
+		Spool:      spool,
+		Claims:     r.claims,
+		Today:      func() schemas.Date { return schemas.Month(202610).First() },
+		Log:        slog.New(slog.NewTextHandler(&r.log, nil)),
 		Who: func(_ context.Context, token string) (push.Caller, error) {
 			if token == "hb_broken" {
 				return push.Caller{}, errors.New("the table of tokens is gone")

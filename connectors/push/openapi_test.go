@@ -3,6 +3,7 @@ package push_test
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -15,6 +16,9 @@ type media map[string]struct {
 	}
 }
 
+// parameter is one of an operation.
+type parameter struct{ Name, In, Description string }
+
 // document is what the tests look at of an OpenAPI document.
 type document struct {
 	Paths map[string]map[string]struct {
@@ -23,7 +27,7 @@ type document struct {
 		Description string
 		Tags        []string
 		Security    []map[string][]string
-		Parameters  []struct{ Name, In, Description string }
+		Parameters  []parameter
 		RequestBody *struct{ Content media }
 		Responses   map[string]struct {
 			Description string
@@ -31,6 +35,7 @@ type document struct {
 			Content     media
 		}
 	}
+	Tags       []struct{ Name, Description string }
 	Components struct {
 		SecuritySchemes map[string]struct{ Type, Scheme string }
 	}
@@ -76,7 +81,7 @@ func TestOpenAPI(t *testing.T) {
 					t.Errorf("%s %s: %s answers with the problem %q", method, path, status, schema)
 				}
 			}
-			for _, status := range []string{"401", "403", "422", "429", "500"} {
+			for _, status := range []string{"401", "403", "422", "429", "500", "503", "507"} {
 				if _, ok := op.Responses[status]; !ok {
 					t.Errorf("%s %s: no response %s", method, path, status)
 				}
@@ -84,8 +89,54 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	slices.Sort(ids)
-	if want := []string{"begin-upload", "declare-complete", "delete-upload", "deliver-file", "deliver-upload", "discard-delivery", "get-profile", "get-receipt", "get-upload", "list-periods", "list-receipts", "list-refused-rows", "release-delivery", "send-part"}; !slices.Equal(ids, want) {
+	want := []string{
+		"begin-upload", "declare-complete", "delete-upload", "deliver-file", "deliver-upload", "discard-delivery", "discard-rows", "download-quarantined-rows", "get-connector",
+		"get-profile", "get-receipt", "get-upload", "list-connectors", "list-dispatches", "list-expected", "list-feeds", "list-periods", "list-quarantine", "list-quarantined-rows",
+		"list-receipts", "list-refused-rows", "pull-feed", "release-delivery", "resend-dispatch", "resubmit-rows", "retry-rows", "send-part", "steer-connector",
+	}
+	if !slices.Equal(ids, want) {
 		t.Errorf("operations %q, want %q", ids, want)
+	}
+}
+
+// What stands in a path is a parameter of the operation, what is answered has a form, and every tag is explained.
+func TestOpenAPIWhole(t *testing.T) {
+	doc := openAPI(t)
+	var tags []string
+	for _, tag := range doc.Tags {
+		if tag.Description == "" {
+			t.Errorf("tag %s is not described", tag.Name)
+		}
+		tags = append(tags, tag.Name)
+	}
+	for path, operations := range doc.Paths {
+		for method, op := range operations {
+			if !slices.Contains(tags, op.Tags[0]) {
+				t.Errorf("%s %s: tag %s is not explained", method, path, op.Tags[0])
+			}
+			for _, part := range strings.Split(path, "/") {
+				name, ok := strings.CutPrefix(part, "{")
+				name = strings.TrimSuffix(name, "}")
+				if ok && !slices.ContainsFunc(op.Parameters, func(p parameter) bool { return p.Name == name && p.In == "path" }) {
+					t.Errorf("%s %s: %s is no parameter", method, path, name)
+				}
+			}
+			if body := op.RequestBody; body != nil && len(body.Content) == 0 {
+				t.Errorf("%s %s: a body without a form", method, path)
+			}
+			good := 0
+			for status, response := range op.Responses {
+				if status < "400" {
+					good++
+				}
+				if len(response.Content) == 0 && status != "204" {
+					t.Errorf("%s %s: %s has no form", method, path, status)
+				}
+			}
+			if good == 0 {
+				t.Errorf("%s %s never succeeds", method, path)
+			}
+		}
 	}
 }
 

@@ -65,12 +65,12 @@ func (s *Server) registerPeriods() {
 		Summary:     "Declare a month complete",
 		Description: "An agency's word that it has handed over everything for a month. Before that, what its files may still bring opens no case. A repeat changes nothing.",
 		Tags:        []string{tagPeriods},
-	}, map[int]string{
+	}, withBody(map[int]string{
 		http.StatusBadRequest: "agency_needed: an operator says for which agency.",
 		http.StatusForbidden:  "forbidden: the token is another agency's.",
 		http.StatusNotFound:   "unknown_period: no month, or one that has not come; the declared ones are named. unknown_agency, unknown_file: the known ones are named.",
 		http.StatusConflict:   "files_lacking: files of the month were not delivered and are not named as empty.",
-	}), scopeDeliver), s.declare)
+	})), scopeDeliver), s.declare)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-periods",
 		Method:      http.MethodGet,

@@ -135,6 +135,10 @@ func unknown(what, whatZH, code, name string, known []string) *Problem {
 	return p
 }
 
+func notUnderstood(detail, detailZH string) *Problem {
+	return problem(http.StatusUnprocessableEntity, "invalid", "The request is not understood", detail, detailZH)
+}
+
 func unknownReceipt(id int64) *Problem {
 	return problem(http.StatusNotFound, "unknown_receipt", "Unknown receipt",
 		fmt.Sprintf("There is no receipt %d of yours.", id), fmt.Sprintf("您没有编号为 %d 的回执。", id))
@@ -349,6 +353,19 @@ func (a api) Transform(ctx huma.Context, status string, v any) (any, error) {
 // doorProblem names the schema of a problem in the OpenAPI document, where other rooms may have a Problem of
 // their own.
 type doorProblem Problem
+
+// withBody adds what may be wrong with a body of JSON, before anybody looks at what it says.
+func withBody(says map[int]string) map[int]string {
+	for status, text := range map[int]string{
+		http.StatusBadRequest:            "invalid: the body is no JSON.",
+		http.StatusRequestTimeout:        "invalid: the body comes too slowly.",
+		http.StatusRequestEntityTooLarge: "invalid: the body is too large.",
+		http.StatusUnsupportedMediaType:  "invalid: the body is not said to be JSON.",
+	} {
+		says[status] = strings.TrimSpace(says[status] + " " + text)
+	}
+	return says
+}
 
 // answers documents the problems of an operation: what each status means.
 func (a api) answers(op *huma.Operation, says map[int]string) {

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
-	"os"
+	"net/url"
+	"path"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,8 +19,12 @@ import (
 
 const tagQuarantine = "quarantine"
 
-// mostRows is how many rows of a file are handed back in one download.
-const mostRows = 100_000
+// Bounds of a download, which is in memory whole: rows of a file, and bytes of what stands in them. A request that names rows holds as many.
+const (
+	mostRows      = 100_000
+	mostRawBytes  = 64 << 20
+	rowsBodyBytes = 8 << 20 // IDs have 32 digits
+)
 
 type quarantineInput struct {
 	Agency string `query:"agency" maxLength:"64" doc:"Files of this agency. Default: the caller's; an operator's: all."`
@@ -29,14 +36,14 @@ type quarantineOutput struct {
 	}
 }
 
-// quarantineFile names a file by address.
-type quarantineFile struct {
+// FileAddress names a file in the address of a request.
+type FileAddress struct {
 	Agency string `path:"agency" maxLength:"64" doc:"The agency's short name." example:"finance"`
 	File   string `path:"file" maxLength:"255" doc:"The file's name, without a path." example:"payroll-202609.csv"`
 }
 
 type quarantineRowsInput struct {
-	quarantineFile
+	FileAddress
 	Reason string `query:"reason" maxLength:"64" doc:"Rows refused for this reason only." example:"UNREADABLE"`
 	From   int64  `query:"from" minimum:"0" doc:"How many of them to pass over."`
 }
@@ -49,25 +56,26 @@ type quarantineRowsOutput struct {
 }
 
 type quarantineDownload struct {
-	quarantineFile
+	FileAddress
 	Form   string `query:"form" enum:"csv,ndjson,xlsx" default:"csv" doc:"What to write them in."`
 	Reason string `query:"reason" maxLength:"64" doc:"Rows refused for this reason only."`
 }
 
 type rowsBody struct {
 	Rows   []string `json:"rows,omitempty" maxItems:"100000" doc:"IDs of rows; none: all of the file."`
-	Reason string   `json:"reason,omitempty" maxLength:"64" doc:"Instead of IDs: all rows refused for this reason."`
+	Reason string   `json:"reason,omitempty" maxLength:"64" doc:"Instead of IDs: rows refused for this reason, 100,000 at most."`
 	Note   string   `json:"note,omitempty" maxLength:"1000" doc:"Why; needed to let rows fall."`
 }
 
 type mendInput struct {
-	quarantineFile
+	FileAddress
 	Body rowsBody
 }
 
 type resubmitInput struct {
-	quarantineFile
-	Form string `query:"form" enum:"csv,ndjson,xlsx" default:"csv" doc:"What the corrected file is written in."`
+	FileAddress
+	Form   string `query:"form" enum:"csv,ndjson,xlsx" default:"csv" doc:"What the corrected file is written in."`
+	Digest string `header:"Content-Digest" maxLength:"1000" doc:"RFC 9530, with sha-256. The file is refused if its bytes are others."`
 
 	body upload
 }
@@ -81,14 +89,6 @@ func (in *resubmitInput) Resolve(ctx huma.Context) []error {
 func (s *Server) registerQuarantine() {
 	says := func() map[int]string {
 		return map[int]string{http.StatusNotFound: "unknown_agency, unknown_file: the known ones are named."}
-	}
-	changes := func() map[int]string {
-		m := says()
-		m[http.StatusConflict] = "busy: the file is being taken in. nothing_fits: no row fits the profile as it is now."
-		m[http.StatusServiceUnavailable] = "closing: the hub is about to stop."
-		m[http.StatusInsufficientStorage] = "disk_full: no room on the disk."
-		m[http.StatusUnprocessableEntity] = "invalid: the request is not understood. file_refused: the file can't be read. unknown_row: a row is none of the file's."
-		return m
 	}
 	const at = "/v1/quarantine/{agency}/{file}"
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
@@ -104,25 +104,63 @@ func (s *Server) registerQuarantine() {
 		Description: "A file with the agency's own columns; in front of them stand _row, _line, _column, _reason and _detail. Correct it, leave _row as it is, and send it back with resubmit-rows. " +
 			"A cell that a spreadsheet program would run has an apostrophe in front, which is taken away again.",
 	}, says()), scopeRead)
-	binary := &huma.Schema{Type: "string", Format: "binary"}
-	op.Responses["200"] = &huma.Response{Description: "The rows, 100,000 at most.", Content: map[string]*huma.MediaType{
-		"text/csv": {Schema: binary}, ndjson: {Schema: binary}, xlsx: {Schema: binary},
-	}}
+	op.Responses["200"] = &huma.Response{
+		Description: "The rows, 100,000 at most.",
+		Headers:     map[string]*huma.Param{headerMore: textHeader("true: there are more rows than these; they come once these have left quarantine."), "Content-Disposition": textHeader("A name for the file.")},
+		Content:     map[string]*huma.MediaType{"text/csv": {Schema: binary()}, ndjson: {Schema: binary()}, xlsx: {Schema: binary()}},
+	}
 	huma.Register(s.api, op, s.downloadRows)
-	op = scoped(s.operation(huma.Operation{
-		OperationID: "resubmit-rows", Method: http.MethodPost, Path: at + "/resubmit", Summary: "Send corrected rows", Tags: []string{tagQuarantine},
+	s.registerMending(at)
+}
+
+// registerMending adds the operations by which rows leave quarantine, below the address of a file.
+func (s *Server) registerMending(at string) {
+	mends := func(op huma.Operation, more map[int]string) huma.Operation {
+		says := map[int]string{
+			http.StatusNotFound:            "unknown_agency, unknown_file: the known ones are named. unknown_row: no row in quarantine is meant.",
+			http.StatusConflict:            "busy: the file is being taken in.",
+			http.StatusUnprocessableEntity: "invalid: the request is not understood.",
+		}
+		for status, text := range more {
+			says[status] = strings.TrimSpace(says[status] + " " + text)
+		}
+		op.Method, op.DefaultStatus, op.Tags = http.MethodPost, http.StatusCreated, []string{tagQuarantine}
+		op = scoped(s.operation(op, says), scopeDeliver)
+		s.answersWith(&op, map[string]string{
+			"201": "Done; the receipt says of how many rows.",
+			"202": "Held: it would take back more of the file's rows than the limit. Nothing of it counts before an operator says yes.",
+		})
+		return op
+	}
+	huma.Register(s.api, mends(huma.Operation{
+		OperationID: "resubmit-rows", Path: at + "/resubmit", Summary: "Send corrected rows",
 		Description: "Takes a corrected download in. Rows that fit come on top of the file's others, or replace those of their key; each row that its column _row names leaves quarantine. What is still wrong comes back as a new row there.",
-		RequestBody: &huma.RequestBody{Required: true, Description: "The bytes of the file.", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: binary}}},
-	}, changes()), scopeDeliver)
-	huma.Register(s.api, op, s.resubmit)
-	huma.Register(s.api, scoped(s.operation(huma.Operation{
-		OperationID: "retry-rows", Method: http.MethodPost, Path: at + "/retry", Summary: "Read rows again", Tags: []string{tagQuarantine},
+		RequestBody: &huma.RequestBody{Required: true, Description: "The bytes of the file.", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: binary()}}},
+	}, map[int]string{
+		http.StatusBadRequest:            "truncated: the upload broke off. digest_mismatch: not the bytes announced. bad_digest: Content-Digest can't be read.",
+		http.StatusRequestTimeout:        "stalled: the upload stalled or is too slow.",
+		http.StatusRequestEntityTooLarge: "too_large: the file is larger than the hub takes.",
+		http.StatusUnsupportedMediaType:  "unsupported: a form, or a body packed otherwise than by gzip.",
+		http.StatusUnprocessableEntity:   "file_refused: the file can't be read. unknown_row: _row names none of the file's.",
+		http.StatusTooManyRequests:       "quota: the agency has sent all the bytes of its day.",
+		http.StatusServiceUnavailable:    "overloaded: too many uploads at once. closing: the hub is about to stop.",
+	}), s.resubmit)
+	huma.Register(s.api, mends(huma.Operation{
+		OperationID: "retry-rows", Path: at + "/retry", Summary: "Read rows again", MaxBodyBytes: rowsBodyBytes,
 		Description: "After the profile of the file was mended: rows that fit now come in and leave quarantine. The others stay.",
-	}, changes()), scopeDeliver), s.retry)
-	huma.Register(s.api, scoped(s.operation(huma.Operation{
-		OperationID: "discard-rows", Method: http.MethodPost, Path: at + "/discard", Summary: "Let rows fall", Tags: []string{tagQuarantine},
+	}, withBody(map[int]string{http.StatusConflict: "nothing_fits: no row fits the profile as it is now."})), s.retry)
+	huma.Register(s.api, mends(huma.Operation{
+		OperationID: "discard-rows", Path: at + "/discard", Summary: "Let rows fall", MaxBodyBytes: rowsBodyBytes,
 		Description: "Rows leave quarantine for good, with the reason. They stay so when the file is delivered again as it was.",
-	}, changes()), scopeDeliver), s.discardRows)
+	}, withBody(map[int]string{http.StatusUnprocessableEntity: "note_required: it is to be said why."})), s.discardRows)
+}
+
+// binary is the schema of bytes that are no JSON.
+func binary() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Format: "binary"} }
+
+// textHeader documents a header of an answer.
+func textHeader(says string) *huma.Param {
+	return &huma.Param{Description: says, Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 // xlsx is the media type of workbooks.
@@ -162,16 +200,16 @@ func (s *Server) whose(ctx context.Context, asked string) (string, *Problem) {
 }
 
 // file finds a file by its address, for a caller that may act for its agency.
-func (s *Server) file(ctx context.Context, in quarantineFile) (connectors.Found, *Problem) {
+func (s *Server) file(ctx context.Context, in FileAddress) (connectors.Found, *Problem) {
 	caller := callerOf(ctx)
 	if caller.Sandbox {
-		return connectors.Found{}, sandboxOnly()
+		return connectors.Found{}, sandboxClosed()
 	}
 	return s.find(caller, in.Agency, in.File)
 }
 
 func (s *Server) quarantinedRows(ctx context.Context, in *quarantineRowsInput) (*quarantineRowsOutput, error) {
-	found, refused := s.file(ctx, in.quarantineFile)
+	found, refused := s.file(ctx, in.FileAddress)
 	if refused != nil {
 		return nil, refused
 	}
@@ -185,10 +223,11 @@ func (s *Server) quarantinedRows(ctx context.Context, in *quarantineRowsInput) (
 		switch seen++; {
 		case seen <= in.From:
 		case len(out.Body.Rows) == pageRows:
-			out.Body.Next = fmt.Sprintf("/v1/quarantine/%s/%s?from=%d", in.Agency, in.File, in.From+pageRows)
+			query := url.Values{"from": {strconv.FormatInt(in.From+pageRows, 10)}}
 			if in.Reason != "" {
-				out.Body.Next += "&reason=" + in.Reason
+				query.Set("reason", in.Reason)
 			}
+			out.Body.Next = fmt.Sprintf("/v1/quarantine/%s/%s?%s", url.PathEscape(in.Agency), url.PathEscape(in.File), query.Encode())
 			return errPageFull
 		default:
 			out.Body.Rows = append(out.Body.Rows, r)
@@ -203,13 +242,14 @@ func (s *Server) quarantinedRows(ctx context.Context, in *quarantineRowsInput) (
 
 var errPageFull = errors.New("the page is full")
 
-// chosen reads the rows of a file that were refused for a reason; "": all.
-func (s *Server) chosen(ctx context.Context, found connectors.Found, reason string) (rows []connectors.QuarantinedRow, err error) {
+// chosen reads the rows of a file that were refused for a reason; "": all. more says that there are more than one answer holds.
+func (s *Server) chosen(ctx context.Context, found connectors.Found, reason string) (rows []connectors.QuarantinedRow, more bool, err error) {
+	held := 0
 	err = s.Quarantine.Rows(ctx, found.Agency, found.Name, func(r connectors.QuarantinedRow) error {
 		if reason != "" && r.Reason != reason {
 			return nil
 		}
-		if len(rows) == mostRows {
+		if held += len(r.Raw); len(rows) == mostRows || held > mostRawBytes && len(rows) > 0 {
 			return errPageFull
 		}
 		r.Raw = bytes.Clone(r.Raw)
@@ -217,17 +257,17 @@ func (s *Server) chosen(ctx context.Context, found connectors.Found, reason stri
 		return nil
 	})
 	if errors.Is(err, errPageFull) {
-		err = nil
+		return rows, true, nil
 	}
-	return rows, err
+	return rows, false, err
 }
 
 func (s *Server) downloadRows(ctx context.Context, in *quarantineDownload) (*huma.StreamResponse, error) {
-	found, refused := s.file(ctx, in.quarantineFile)
+	found, refused := s.file(ctx, in.FileAddress)
 	if refused != nil {
 		return nil, refused
 	}
-	rows, err := s.chosen(ctx, found, in.Reason)
+	rows, more, err := s.chosen(ctx, found, in.Reason)
 	if err != nil {
 		return nil, s.fault(ctx, "read quarantine", err)
 	}
@@ -235,10 +275,13 @@ func (s *Server) downloadRows(ctx context.Context, in *quarantineDownload) (*hum
 	if len(rows) > 0 {
 		encoding = rows[0].Encoding
 	}
+	name := path.Base(found.Name)
+	name = strings.TrimSuffix(name, path.Ext(name)) + "-refused." + in.Form
 	media := map[string]string{"csv": "text/csv; charset=" + map[bool]string{true: "gb18030", false: "utf-8"}[encoding == "gb18030"], "ndjson": ndjson, "xlsx": xlsx}[in.Form]
 	return &huma.StreamResponse{Body: func(out huma.Context) {
 		out.SetHeader("Content-Type", media)
-		out.SetHeader("Content-Disposition", fmt.Sprintf("attachment; filename=%q", strings.TrimSuffix(in.File, "."+string(found.Form))+"-refused."+in.Form))
+		out.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+		out.SetHeader(headerMore, strconv.FormatBool(more))
 		out.SetHeader("Cache-Control", "no-store")
 		out.SetStatus(http.StatusOK)
 		if err := connectors.WriteRefused(out.BodyWriter(), connectors.Form(in.Form), encoding, rows); err != nil {
@@ -250,31 +293,31 @@ func (s *Server) downloadRows(ctx context.Context, in *quarantineDownload) (*hum
 	}}, nil
 }
 
+// resubmit takes corrected rows in, on the same way as a delivery up to where the hub has them.
 func (s *Server) resubmit(ctx context.Context, in *resubmitInput) (*receiptOutput, error) {
-	found, refused := s.file(ctx, in.quarantineFile)
+	caller := callerOf(ctx)
+	found, refused := s.file(ctx, in.FileAddress)
 	if refused != nil {
 		return nil, refused
 	}
-	leave, refused := s.enter(callerOf(ctx), connectors.Upload{Found: found})
+	digest, refused := s.judgeBytes(&in.body, in.Digest)
+	if refused != nil {
+		return nil, refused
+	}
+	if refused := s.meter(caller, in.Agency, &in.body); refused != nil {
+		return nil, refused
+	}
+	leave, refused := s.enter(caller, connectors.Upload{Found: found})
 	if refused != nil {
 		return nil, refused
 	}
 	defer leave()
-	spooled, err := s.Spool.Take(&in.body)
-	in.body.end()
-	switch {
-	case errors.Is(err, connectors.ErrTooLarge):
-		return nil, tooLarge(s.Spool.MaxBytes())
-	case errors.Is(in.body.err, os.ErrDeadlineExceeded):
-		return nil, stalled(in.body.read)
-	case in.body.err != nil:
-		return nil, truncated(in.body.read)
-	case err != nil:
-		return nil, s.fault(ctx, "spool an upload", err)
+	spooled, refused := s.receive(ctx, &in.body, digest)
+	if refused != nil {
+		return nil, refused
 	}
-	found.Path, found.Bytes, found.As, found.Mended = spooled.Path, spooled.Bytes, connectors.Form(in.Form), true
-	found.In = "auto"
-	u := connectors.Upload{Found: found, Digest: spooled.Digest, Mode: connectors.Add, By: callerOf(ctx).Name}
+	found.Path, found.Bytes, found.As, found.In, found.Mended = spooled.Path, spooled.Bytes, connectors.Form(in.Form), "auto", true
+	u := connectors.Upload{Found: found, Digest: spooled.Digest, Mode: connectors.Add, By: caller.Name}
 	r, err := s.Quarantine.Resubmit(context.WithoutCancel(ctx), u)
 	if err := s.Spool.Done(spooled); err != nil {
 		s.Log.ErrorContext(ctx, "a file is left in the spool", "error", err)
@@ -300,10 +343,13 @@ func (s *Server) mended(ctx context.Context, name string, r connectors.Receipt, 
 
 // named gives the IDs of the rows that a request means; nil: all of the file.
 func (s *Server) named(ctx context.Context, found connectors.Found, in rowsBody) ([]string, error) {
-	if in.Reason == "" || len(in.Rows) > 0 {
+	switch {
+	case in.Reason == "":
 		return in.Rows, nil
+	case len(in.Rows) > 0:
+		return nil, notUnderstood("Name rows, or a reason, not both.", "rows 与 reason 只能给出一项。")
 	}
-	rows, err := s.chosen(ctx, found, in.Reason)
+	rows, _, err := s.chosen(ctx, found, in.Reason)
 	ids := make([]string, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].Row
@@ -315,7 +361,7 @@ func (s *Server) named(ctx context.Context, found connectors.Found, in rowsBody)
 }
 
 func (s *Server) retry(ctx context.Context, in *mendInput) (*receiptOutput, error) {
-	found, refused := s.file(ctx, in.quarantineFile)
+	found, refused := s.file(ctx, in.FileAddress)
 	if refused != nil {
 		return nil, refused
 	}
@@ -328,7 +374,7 @@ func (s *Server) retry(ctx context.Context, in *mendInput) (*receiptOutput, erro
 }
 
 func (s *Server) discardRows(ctx context.Context, in *mendInput) (*receiptOutput, error) {
-	found, refused := s.file(ctx, in.quarantineFile)
+	found, refused := s.file(ctx, in.FileAddress)
 	if refused != nil {
 		return nil, refused
 	}
@@ -341,9 +387,4 @@ func (s *Server) discardRows(ctx context.Context, in *mendInput) (*receiptOutput
 		r, err = s.Quarantine.Discard(context.WithoutCancel(ctx), found.Agency, found.Name, rows, in.Body.Note, callerOf(ctx).Name)
 	}
 	return s.mended(ctx, found.Name, r, err)
-}
-
-// sandboxOnly turns away what the sandbox has nothing of.
-func sandboxOnly() *Problem {
-	return problem(http.StatusForbidden, "sandbox", "Not in the sandbox", "The token opens the sandbox, which keeps no rows.", "此令牌仅用于沙箱，沙箱不保存数据行。")
 }

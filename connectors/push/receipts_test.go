@@ -96,3 +96,70 @@ func TestStreamBreaks(t *testing.T) {
 }
 
 func get(path string) request { return request{method: http.MethodGet, path: path} }
+
+// The list shows who asks what he may see, page by page.
+func TestReceipts(t *testing.T) {
+	r := open(t)
+	for i := range 25 {
+		receipt := connectors.Receipt{Delivery: int64(i + 1), Agency: "finance", File: "finance/payroll-202609.csv", Outcome: connectors.Complete}
+		switch i % 5 {
+		case 1:
+			receipt.Agency, receipt.File = "hr", "hr/events.ndjson"
+		case 2:
+			receipt.Outcome = connectors.Failed
+		case 3:
+			receipt.Connector, receipt.File = "finance-in", "finance/control_numbers.csv"
+		}
+		r.receipts = append(r.receipts, receipt)
+	}
+	for _, test := range []struct {
+		query, token string
+		count, pages int
+	}{
+		{"", "hb_finance", 20, 1},
+		{"?limit=7", "hb_finance", 20, 3},
+		{"?limit=5", "hb_finance", 20, 4},
+		{"?limit=7", "hb_operator", 25, 4},
+		{"?limit=2&agency=hr", "hb_operator", 5, 3},
+		{"?limit=2&agency=finance&outcome=failed", "hb_operator", 5, 3},
+		{"?limit=2&connector=finance-in", "hb_finance", 5, 3},
+		{"?limit=10&file=finance/payroll-202609.csv", "hb_finance", 15, 2},
+		{"?before=6", "hb_finance", 4, 1},
+		{"", "hb_sandbox", 0, 1},
+	} {
+		path, pages, seen, last := "/v1/receipts"+test.query, 0, 0, int64(26)
+		for ; path != ""; pages++ {
+			response, body := r.send(t, request{method: http.MethodGet, path: path, token: test.token})
+			var page push.ReceiptList
+			if err := json.Unmarshal([]byte(body), &page); err != nil || response.StatusCode != 200 || page.Receipts == nil {
+				t.Fatalf("%s: answer %d, %v: %s", path, response.StatusCode, err, body)
+			}
+			for _, receipt := range page.Receipts {
+				if seen++; receipt.Delivery >= last {
+					t.Errorf("%s: %d after %d", path, receipt.Delivery, last)
+				}
+				last = receipt.Delivery
+			}
+			path = page.Next
+		}
+		if seen != test.count || pages != test.pages {
+			t.Errorf("%s by %s: %d receipts on %d pages, want %d on %d", test.query, test.token, seen, pages, test.count, test.pages)
+		}
+	}
+	for _, test := range []struct {
+		query, token string
+		status       int
+	}{
+		{"?agency=hr", "hb_finance", 403},
+		{"", "hb_officer", 403},
+		{"?agency=customs", "hb_operator", 404},
+		{"?outcome=done", "hb_operator", 422},
+		{"?limit=1001", "hb_operator", 422},
+		{"?limit=0", "hb_operator", 422},
+	} {
+		response, body := r.send(t, request{method: http.MethodGet, path: "/v1/receipts" + test.query, token: test.token})
+		if problemOf(t, response, body).Status != test.status {
+			t.Errorf("%s by %s: answer %d, want %d", test.query, test.token, response.StatusCode, test.status)
+		}
+	}
+}

@@ -119,6 +119,12 @@ func (s *Server) operation(op huma.Operation, says map[int]string) huma.Operatio
 	says[http.StatusInternalServerError] = "internal: the hub's own fault."
 	says[http.StatusForbidden] = strings.TrimPrefix(says[http.StatusForbidden]+" forbidden: the token is not for this. sandbox_closed: the token opens the sandbox, which this is no part of.", " ")
 	says[http.StatusTooManyRequests] = strings.TrimPrefix(says[http.StatusTooManyRequests]+" too_many_requests: the agency asks for more than the hub answers; Retry-After says when to come again.", " ")
+	if says[http.StatusServiceUnavailable] == "" {
+		says[http.StatusServiceUnavailable] = "closing: the hub is about to stop."
+	}
+	if says[http.StatusInsufficientStorage] == "" {
+		says[http.StatusInsufficientStorage] = "disk_full: no room on the disk."
+	}
 	if says[http.StatusUnprocessableEntity] == "" {
 		says[http.StatusUnprocessableEntity] = "invalid: the request is not understood."
 	}
@@ -171,6 +177,9 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		if refused := s.admit(caller); refused != nil {
 			write(ctx, refused)
 			return
+		}
+		if err := s.uploads.sweep(); err != nil {
+			s.Log.ErrorContext(ctx.Context(), "uploads in parts are not swept", "error", err)
 		}
 		next(huma.WithValue(ctx, callerKey{}, caller))
 	}

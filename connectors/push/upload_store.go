@@ -41,11 +41,15 @@ type uploads struct {
 	mu    sync.Mutex
 	known map[string]partial // nil: not read yet
 	taken map[string]bool
+	swept time.Time // last looked for what is over
 }
 
 // uploadLife is how long an upload is kept after its last part, and its number after its receipt: over a night, and a public
 // holiday's eve.
 const uploadLife = 24 * time.Hour
+
+// sweepEvery is how often any request at all has what is over looked for: the disk need not wait for the next upload in parts.
+const sweepEvery = 10 * time.Minute
 
 // The names of a folder's files, behind an upload's ID.
 const (
@@ -66,6 +70,7 @@ func (u *uploads) open() error {
 		u.known, u.taken = known, map[string]bool{}
 	}
 	now := time.Now()
+	u.swept = now
 	for id, p := range u.known {
 		if now.After(p.Expires) && !u.taken[id] {
 			if err := u.remove(id); err != nil {
@@ -74,6 +79,18 @@ func (u *uploads) open() error {
 		}
 	}
 	return nil
+}
+
+// sweep removes what is over, if it is time. A request that is none of its business does not wait for it.
+func (u *uploads) sweep() error {
+	if u.dir == "" || !u.mu.TryLock() {
+		return nil
+	}
+	defer u.mu.Unlock()
+	if time.Since(u.swept) < sweepEvery {
+		return nil
+	}
+	return u.open()
 }
 
 // read reads the folder after a start, and removes what was never acknowledged.
@@ -104,10 +121,19 @@ func (u *uploads) read() (map[string]partial, error) {
 		}
 		if p.Sum == "" { // a disk that lost bytes all the same is found out here, and its sender sends them again
 			stat, err := os.Stat(u.path(id, bytesEnding))
+			if errors.Is(err, fs.ErrNotExist) {
+				err = os.Remove(u.path(id, stateEnding))
+				if err == nil {
+					continue
+				}
+			}
 			if err != nil {
 				return nil, err
 			}
 			p.Offset = min(p.Offset, stat.Size())
+			if err := os.Truncate(u.path(id, bytesEnding), p.Offset); err != nil {
+				return nil, err
+			}
 		}
 		known[id] = p
 	}
@@ -241,7 +267,7 @@ func (u *uploads) grow(p partial, part *upload, digested bool, check func(n int6
 		}
 		err = errors.Join(err, file.Close())
 	}()
-	if err := file.Truncate(p.Offset); err != nil { // nobody was told of what a crash left beyond
+	if err := file.Truncate(p.Offset); err != nil { // nobody was told of what lies beyond
 		return p, err
 	}
 	if _, err := file.Seek(p.Offset, io.SeekStart); err != nil {

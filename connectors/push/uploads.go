@@ -105,7 +105,7 @@ func (s *Server) registerUploads() {
 		Description: "For large files on bad lines: what is here of a file stays here, over a broken line and a restart of the hub, for 24 hours after the last part. " +
 			"Announced again with the same key or digest, an upload that was begun goes on, and the answer is 200.",
 		Tags: []string{tagDeliveries},
-	}, map[int]string{
+	}, withBody(map[int]string{
 		http.StatusBadRequest:            "agency_needed: an operator says for which agency.",
 		http.StatusForbidden:             "forbidden: the token is another agency's.",
 		http.StatusNotFound:              "unknown_agency, unknown_file: the known ones are named.",
@@ -113,7 +113,7 @@ func (s *Server) registerUploads() {
 		http.StatusRequestEntityTooLarge: "too_large: the file is larger than the hub takes.",
 		http.StatusUnprocessableEntity:   "not_keyed: merge, and the file has no row key. wrong_period: no month, or not that of the name. key_reused: another upload is on its way under the key. invalid: the request is not understood.",
 		http.StatusInsufficientStorage:   "disk_full: no room on the disk.",
-	}), scopeDeliver), s.beginUpload)
+	})), scopeDeliver), s.beginUpload)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "get-upload",
 		Method:      http.MethodGet,

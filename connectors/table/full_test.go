@@ -27,6 +27,7 @@ func wholeTable(d *connectortest.Database) table.Config {
 }
 
 func TestWhole(t *testing.T) {
+	t.Parallel()
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) {
 			const rows = 30_000
@@ -98,10 +99,10 @@ func TestWhole(t *testing.T) {
 
 // A million rows take no more memory than a few, whatever the mode.
 func TestMemory(t *testing.T) {
+	rows := 1_000_000
 	if testing.Short() {
-		t.Skip("a million rows are for the long run")
+		rows = 50_000
 	}
-	const rows = 1_000_000
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) {
 			d := open(t, driver, "")

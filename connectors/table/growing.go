@@ -86,61 +86,54 @@ type answer struct {
 }
 
 // ask asks the server how it stands. Rows are read after that: what was open then may be read now, but not the other way round.
-func (s *Source) ask(ctx context.Context) (answer, error) {
-	var a answer
+func (s *Source) ask(ctx context.Context) (a answer, err error) {
 	grows := s.plan.read[s.plan.grows]
-	q := newQuery(s.config.Driver).add("SELECT ")
-	if s.config.Driver == Postgres {
-		q.add("txid_snapshot_xmin(txid_current_snapshot())::text, ")
+	if grows.order == moment || grows.order == day {
+		q := newQuery(s.config.Driver)
+		if s.config.Driver == Postgres {
+			q.add("SELECT (now() + interval '1 day')::", grows.cast, "::text")
+		} else {
+			q.add("SELECT CAST(UTC_TIMESTAMP(6) + INTERVAL 2 DAY AS CHAR)") // whatever its zone
+		}
+		now, err := s.values(ctx, q)
+		if err != nil || len(now) != 1 {
+			return a, asTrouble("ask for the time", err)
+		}
+		a.ceiling = now[0]
 	}
-	switch {
-	case grows.order != moment && grows.order != day:
-		q.add("''")
-	case s.config.Driver == Postgres:
-		q.add("(now() + interval '1 day')::", grows.cast, "::text")
-	default:
-		q.add("CAST(UTC_TIMESTAMP(6) + INTERVAL 2 DAY AS CHAR)") // whatever its zone
-	}
-	first, err := s.values(ctx, q)
-	if err != nil || len(first) == 0 {
-		return a, asTrouble("ask for the time", err)
-	}
-	a.ceiling = first[0][len(first[0])-1]
 	if s.config.Driver == MySQL {
 		return a, nil
 	}
-	if a.horizon, err = strconv.ParseInt(first[0][0], 10, 64); err != nil {
-		return a, unfit("ask for open transactions: %v", err)
-	}
-	open, err := s.values(ctx, newStatement(Postgres, openSQL))
-	if err != nil {
+	a.open, err = s.values(ctx, newStatement(Postgres, openSQL))
+	if err != nil || len(a.open) == 0 {
 		return a, asTrouble("ask for open transactions", err)
 	}
-	for _, row := range open {
-		a.open = append(a.open, row[0])
-	}
-	return a, nil
+	a.horizon, err = strconv.ParseInt(a.open[0], 10, 64)
+	a.open = a.open[1:]
+	return a, err
 }
 
-// openSQL lists what could still write: transactions of this database, whether they wrote already or not, but for our own, and all
-// that have written, which a standby knows of as well and which may be prepared to commit without anybody being there.
-const openSQL = `SELECT l.virtualxid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'virtualxid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.pid <> pg_backend_pid() AND a.datname = current_database()
-UNION ALL SELECT 'x' || txid_snapshot_xip(txid_current_snapshot())`
+// openSQL gives the oldest transaction that is open, and then all that could still write: those of this database, whether they wrote
+// already or not, but for our own; and all that have written, which a standby knows of as well, and which may be prepared to commit
+// without anybody being there. Whatever is known to be at work on another database does not count.
+const openSQL = `WITH snap AS MATERIALIZED (SELECT txid_current_snapshot() AS s), wrote AS MATERIALIZED (
+	SELECT x FROM snap, txid_snapshot_xip(s) x
+	WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity a WHERE a.backend_xid::text = (x % 4294967296)::text AND a.datname <> current_database())
+	AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_prepared_xacts p WHERE p.transaction::text = (x % 4294967296)::text AND p.database <> current_database())
+)
+SELECT coalesce((SELECT min(x) FROM wrote), txid_snapshot_xmax(s))::text FROM snap
+UNION ALL SELECT 'x' || x FROM wrote
+UNION ALL SELECT l.virtualxid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+	WHERE l.locktype = 'virtualxid' AND l.granted AND l.mode = 'ExclusiveLock' AND l.pid <> pg_backend_pid() AND a.datname = current_database()`
 
-// values runs a query of a few short rows.
-func (s *Source) values(ctx context.Context, q *query) ([][]string, error) {
+// values runs a query of a few short values, one in a row.
+func (s *Source) values(ctx context.Context, q *query) (all []string, err error) {
 	rows, err := s.db.query(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	var all [][]string
 	for values, ok := rows.next(); ok; values, ok = rows.next() {
-		row := make([]string, len(values))
-		for i, v := range values {
-			row[i] = string(v)
-		}
-		all = append(all, row)
+		all = append(all, string(values[0]))
 	}
 	return all, rows.close()
 }

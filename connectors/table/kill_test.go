@@ -85,6 +85,7 @@ func replace(path, text string) error {
 
 // Whatever the moment of a kill, each row arrives, and nothing else does; by status each is marked.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	times, each := 25, 1000
 	if testing.Short() {
 		times, each = 5, 300

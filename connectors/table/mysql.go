@@ -59,7 +59,7 @@ func (m *maria) prepare(ctx context.Context, limit time.Duration) error {
 		"TRANSACTION ISOLATION LEVEL READ COMMITTED", // locks what is read, not the gaps into which the partner writes
 		"sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 		fmt.Sprintf("innodb_lock_wait_timeout = %d", int(rowLockTime.Seconds())),
-		fmt.Sprintf("lock_wait_timeout = %d", int(lockTime.Seconds())),
+		fmt.Sprintf("lock_wait_timeout = %d", int(rowLockTime.Seconds())),
 		fmt.Sprintf("net_write_timeout = %d", int((10 * time.Minute).Seconds())),                 // rows may wait for a disk of ours
 		fmt.Sprintf("wait_timeout = %d", int(max(holdTime, 10*time.Minute).Seconds())),           // rows are not locked forever by a hub that hangs
 		fmt.Sprintf("max_statement_time = %d", int(limit.Seconds())),                             // MariaDB

@@ -17,9 +17,9 @@ const (
 	queryTime = 5 * time.Minute
 	// wholeTime bounds reading a table whole: ten million rows at a tenth of the speed measured.
 	wholeTime = 60 * time.Minute
-	// lockTime is how long a partner's lock of the whole table is waited for.
+	// lockTime is how long PostgreSQL waits for a partner's lock.
 	lockTime = 2 * time.Second
-	// rowLockTime is how long MySQL waits for a row: as short as it can. What comes before the row goes on, the rest another time.
+	// rowLockTime is how long MySQL does, for a row, too: as short as it can. What comes before the row goes on, the rest another time.
 	rowLockTime = time.Second
 	// holdTime is how long rows may be locked while a batch of them goes to disk.
 	holdTime = time.Minute
@@ -201,12 +201,15 @@ func (q *query) after(columns []column, values []string) *query {
 
 // less is a number that is smaller by so many. The server's own arithmetic would fail at the end of a type.
 func less(value string, numbers int64) string {
-	whole, _, _ := strings.Cut(value, ".")
+	whole, _, cut := strings.Cut(value, ".")
 	n, ok := new(big.Int).SetString(whole, 10)
 	if !ok {
 		return value
 	}
-	return n.Sub(n, big.NewInt(numbers+1)).String() // one more for what was cut off
+	if cut {
+		numbers++
+	}
+	return n.Sub(n, big.NewInt(numbers)).String()
 }
 
 // behind adds a value that lies before that of a column: by seconds or a day, or by numbers. What has no distance is taken as it is.

@@ -34,6 +34,7 @@ func wholeBody(t *testing.T, c table.Config) (body, encoding string) {
 
 // Each type of PostgreSQL goes out as it is written down here.
 func TestPostgresValues(t *testing.T) {
+	t.Parallel()
 	d := open(t, table.Postgres, "")
 	exec(t, d.Client, "ALTER DATABASE %s SET timezone = 'Asia/Shanghai'", d.Name)
 	d.Client = another(t, d)
@@ -67,6 +68,7 @@ func TestPostgresValues(t *testing.T) {
 
 // Each type of MariaDB goes out as it is written down here.
 func TestMySQLValues(t *testing.T) {
+	t.Parallel()
 	d := open(t, table.MySQL, "")
 	exec(t, d.Client, "SET SESSION sql_mode = ''")
 	values := []struct{ kind, value, want string }{
@@ -94,6 +96,7 @@ func TestMySQLValues(t *testing.T) {
 
 // Names are quoted, whatever is in them, and rows that are gone say so.
 func TestNames(t *testing.T) {
+	t.Parallel()
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) {
 			d := open(t, driver, "")
@@ -127,6 +130,7 @@ func TestNames(t *testing.T) {
 
 // What is no text in the partner's database does not keep other rows from coming, whatever the database calls its text.
 func TestEncodings(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ name, options, good, bad, encoding string }{
 		{"SQL_ASCII", "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0", "河边", `E'\xB0\xA1'`, ""},
 		{"EUC_CN", "ENCODING 'EUC_CN' LOCALE 'C' TEMPLATE template0", "河边", `E'\xFE\xFE'`, "gb18030"},

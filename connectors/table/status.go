@@ -13,15 +13,20 @@ import (
 const (
 	// markTime bounds marking rows as read after we were told to stop: what is on disk need not be read again.
 	markTime = 3 * time.Second
+	// rowPatience is how long PostgreSQL waits for a row that the partner is at work on. It is shorter than its deadlock_timeout, so
+	// that if we and the partner wait for one another it is us who give up.
+	rowPatience = 500 * time.Millisecond
 	// markRows is how many rows MySQL is told of in one statement. MariaDB makes a table of longer lists, without an index.
 	markRows = 500
 )
 
 // byStatus hands over the rows that are new, batch by batch, each within a transaction that holds them until they are on disk and
-// marked. A crash in between lets go of them as they were. Rows that the partner is at work on are passed by and come another time;
-// as long as a batch is under way, the partner can't change its rows, but others. Batches follow one another by key, so that the server
-// need not pass over those that were read just now; what is new behind them comes with the next call.
+// marked. A crash in between lets go of them as they were. As long as a batch is under way, the partner can't change its rows, but others.
+// Rows that the partner is at work on are waited for a moment, which keeps the order; then they are passed by and come another time.
+// Batches follow one another by key, so that the server need not pass over those that were read just now; what is new behind them comes
+// with the next call.
 func (s *Source) byStatus(ctx context.Context, hand connectors.Hand) error {
+	s.hurried = false
 	var last []string
 	for {
 		var full bool
@@ -34,20 +39,19 @@ func (s *Source) byStatus(ctx context.Context, hand connectors.Hand) error {
 
 // markedBatch hands over the rows that follow a key, and says which is the last and whether there may be more.
 func (s *Source) markedBatch(ctx context.Context, hand connectors.Hand, after []string) (last []string, full bool, err error) {
-	if err := s.run(ctx, "begin to read rows", newStatement(s.config.Driver, "BEGIN")); err != nil {
-		return nil, false, err
-	}
 	body, keys, full, err := s.newRows(ctx, after)
-	if err != nil {
-		return nil, false, err
+	if err == nil && len(keys) > 0 {
+		if err = s.handAndMark(ctx, hand, body, keys); err == nil {
+			return keys[len(keys)-1], full, nil
+		}
 	}
-	if len(keys) == 0 {
-		return nil, false, s.run(ctx, "end a reading", newStatement(s.config.Driver, "ROLLBACK"))
+	// Said, not left to the end of the connection, so that the rows are free when we return.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	if rollbackErr := s.run(ctx, "end a reading", newStatement(s.config.Driver, "ROLLBACK")); err == nil {
+		err = rollbackErr
 	}
-	if err := s.handAndMark(ctx, hand, body, keys); err != nil {
-		return nil, false, err
-	}
-	return keys[len(keys)-1], full, nil
+	return nil, false, err
 }
 
 // handAndMark hands rows over and then marks them.
@@ -86,15 +90,35 @@ func (s *Source) handAndMark(ctx context.Context, hand connectors.Hand, body []b
 	return s.run(ctx, "mark rows of "+s.config.Table, newStatement(s.config.Driver, "COMMIT"))
 }
 
-// newRows reads and locks the next rows that are new.
+// newRows begins a transaction, and reads and locks the next rows that are new.
 func (s *Source) newRows(ctx context.Context, after []string) (body []byte, keys [][]string, full bool, err error) {
-	rows, err := s.db.query(ctx, s.newRowsQuery(after))
-	if s.skipLocked && (mysqlCode(err) == syntaxError) { // before MySQL 8.0 and MariaDB 10.6
-		s.skipLocked = false
-		rows, err = s.db.query(ctx, s.newRowsQuery(after))
+	if !s.hurried {
+		body, keys, full, err = s.tryNewRows(ctx, after, false)
+		if !isLocked(err) {
+			return body, keys, full, asTrouble("read rows of "+s.config.Table, err)
+		}
+		if err := s.run(ctx, "end a reading", newStatement(s.config.Driver, "ROLLBACK")); err != nil {
+			return nil, nil, false, err
+		}
+		s.hurried = true // one wait is enough for a call
 	}
+	body, keys, full, err = s.tryNewRows(ctx, after, true) // servers before MySQL 8.0 and MariaDB 10.6 do not know how
+	return body, keys, full, asTrouble("read rows of "+s.config.Table, err)
+}
+
+func (s *Source) tryNewRows(ctx context.Context, after []string, skip bool) (body []byte, keys [][]string, full bool, err error) {
+	begin := []string{"BEGIN"}
+	if s.config.Driver == Postgres && !skip {
+		begin = append(begin, fmt.Sprintf("SET LOCAL lock_timeout = %d", rowPatience.Milliseconds()))
+	}
+	for _, statement := range begin {
+		if _, err := s.db.exec(ctx, newStatement(s.config.Driver, statement)); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	rows, err := s.db.query(ctx, s.newRowsQuery(after, skip))
 	if err != nil {
-		return nil, nil, false, asTrouble("read rows of "+s.config.Table, err)
+		return nil, nil, false, err
 	}
 	limit := s.limit
 	for values, ok := rows.next(); ok; values, ok = rows.next() {
@@ -104,12 +128,15 @@ func (s *Source) newRows(ctx context.Context, after []string) (body []byte, keys
 			break
 		}
 	}
+	if err := rows.close(); err != nil {
+		return nil, nil, false, err
+	}
 	full = len(keys) == limit || len(body) >= maxBatchBytes
 	s.paced(len(keys), len(body))
-	return body, keys, full, asTrouble("read rows of "+s.config.Table, rows.close())
+	return body, keys, full, nil
 }
 
-func (s *Source) newRowsQuery(after []string) *query {
+func (s *Source) newRowsQuery(after []string, skip bool) *query {
 	q := newQuery(s.config.Driver).add("SELECT ").names(s.plan.read).add(" FROM ").table(s.config.Table).add(" WHERE ")
 	status := s.plan.column(s.config.Status.Column)
 	q.name(status.name).add(" = ").value(status, s.config.Status.New)
@@ -117,7 +144,7 @@ func (s *Source) newRowsQuery(after []string) *query {
 		q.add(" AND ").after(s.plan.at(s.plan.key), after)
 	}
 	q.add(" ORDER BY ").names(s.plan.at(s.plan.key)).add(" LIMIT ", strconv.Itoa(s.limit), " FOR UPDATE")
-	if s.skipLocked {
+	if skip {
 		q.add(" SKIP LOCKED")
 	}
 	return q

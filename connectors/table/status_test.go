@@ -16,14 +16,15 @@ import (
 	"hebian/connectors/table"
 )
 
-// marked is a table of rows by status.
-func marked(t *testing.T, driver table.Driver, rows int) (*connectortest.Database, table.Config) {
+// marked makes a table of rows by status.
+func marked(t *testing.T, d *connectortest.Database, rows int) table.Config {
 	t.Helper()
-	d := open(t, driver, "")
+	driver := table.Driver(d.Driver)
 	moment := map[table.Driver]string{table.Postgres: "timestamp", table.MySQL: "datetime"}[driver]
+	exec(t, d.Client, "DROP TABLE IF EXISTS exchange")
 	exec(t, d.Client, "CREATE TABLE exchange (id bigint, part varchar(20), val text, state char(1) NOT NULL DEFAULT '0', seen %s, PRIMARY KEY (id, part))", moment)
 	put(t, d, 1, rows)
-	return d, table.Config{
+	return table.Config{
 		Driver: driver, DSN: d.DSN, Table: "exchange", Key: []string{"id", "part"}, Mode: table.ByStatus,
 		Status: table.Status{Column: "state", New: "0", Read: "1", ReadAt: "seen"},
 	}
@@ -69,10 +70,13 @@ func fetchOnce(t *testing.T, c table.Config, meanwhile func(body string) (connec
 var taken = connectors.Receipt{Outcome: connectors.Complete}
 
 func TestStatus(t *testing.T) {
+	t.Parallel()
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) {
+			t.Parallel()
+			d := open(t, driver, "")
 			t.Run("rows are marked, with the time, and do not carry it", func(t *testing.T) {
-				d, c := marked(t, driver, 1203)
+				c := marked(t, d, 1203)
 				r := newReader(t, c)
 				rows, err := r.fetch()
 				if err != nil || len(rows) != 1203 {
@@ -93,7 +97,7 @@ func TestStatus(t *testing.T) {
 				r.want(t, "a row that is new again", "7")
 			})
 			t.Run("rows that the partner is at work on come another time", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				other := another(t, d)
 				exec(t, other, "BEGIN")
 				exec(t, other, "UPDATE exchange SET val = 'w' WHERE id = 2")
@@ -106,7 +110,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("the partner writes and deletes meanwhile", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				c.BatchRows = 2
 				n := 0
 				err := fetchOnce(t, c, func(string) (connectors.Receipt, error) {
@@ -121,7 +125,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("a batch that is not taken stays new", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				c.BatchRows = 2
 				n := 0
 				err := fetchOnce(t, c, func(string) (connectors.Receipt, error) {
@@ -135,7 +139,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("told to stop while a batch is on its way", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				c.BatchRows = 2
 				ctx, cancel := context.WithCancel(t.Context())
 				err := source(t, c).Fetch(ctx, "", func(_ context.Context, b connectors.Batch) (connectors.Receipt, error) {
@@ -148,7 +152,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("the connection is ended while a batch is on its way", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				err := fetchOnce(t, c, func(string) (connectors.Receipt, error) {
 					endOthers(t, d)
 					return taken, nil
@@ -159,7 +163,7 @@ func TestStatus(t *testing.T) {
 				newReader(t, c).want(t, "all again", "1 2 3 4")
 			})
 			t.Run("rows that are refused", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				c.BatchRows, c.Status.Refused = 2, "9"
 				n := int64(0)
 				err := fetchOnce(t, c, func(string) (connectors.Receipt, error) {
@@ -171,7 +175,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("a batch that does not count", func(t *testing.T) {
-				d, c := marked(t, driver, 2)
+				c := marked(t, d, 2)
 				err := fetchOnce(t, c, func(string) (connectors.Receipt, error) {
 					return connectors.Receipt{Outcome: connectors.Failed, Error: "the file is not what its profile says"}, nil
 				})
@@ -180,7 +184,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("a key that is none", func(t *testing.T) {
-				d, c := marked(t, driver, 4)
+				c := marked(t, d, 4)
 				c.Key, c.BatchRows = []string{"part"}, 2
 				if err := fetchOnce(t, c, func(string) (connectors.Receipt, error) { return taken, nil }); kindOf(err) != string(connectors.Unfit) {
 					t.Errorf("got %v", err)
@@ -190,7 +194,7 @@ func TestStatus(t *testing.T) {
 				}
 			})
 			t.Run("the table is locked", func(t *testing.T) {
-				d, c := marked(t, driver, 1)
+				c := marked(t, d, 1)
 				other := another(t, d)
 				lock, unlock := "BEGIN; LOCK TABLE exchange IN ACCESS EXCLUSIVE MODE", "COMMIT"
 				if driver == table.MySQL {
@@ -214,7 +218,9 @@ func TestStatus(t *testing.T) {
 
 // A partner that keeps rows from being marked is found out, instead of the same rows coming forever.
 func TestStatusStays(t *testing.T) {
-	d, c := marked(t, table.Postgres, 2)
+	t.Parallel()
+	d := open(t, table.Postgres, "")
+	c := marked(t, d, 2)
 	exec(t, d.Client, "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
 	exec(t, d.Client, "CREATE TRIGGER keep BEFORE UPDATE ON exchange FOR EACH ROW EXECUTE FUNCTION keep()")
 	if err := fetchOnce(t, c, func(string) (connectors.Receipt, error) { return taken, nil }); kindOf(err) != string(connectors.Unfit) {

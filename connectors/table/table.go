@@ -206,12 +206,12 @@ type Source struct {
 	*door
 	config Config
 
-	plan       *plan // of the open connection
-	memory     memory
-	now        state  // where a growing table stands; further than what was last handed over if only other writers moved on
-	handed     string // the position that was handed over last, which is what now belongs to
-	limit      int    // rows of the next batch; less than BatchRows where they are long
-	skipLocked bool   // rows that others have locked can be passed by; false once the server turned out not to know how
+	plan    *plan // of the open connection
+	memory  memory
+	now     state  // where a growing table stands; further than what was last handed over if only other writers moved on
+	handed  string // the position that was handed over last, which is what now belongs to
+	limit   int    // rows of the next batch; less than BatchRows where they are long
+	hurried bool   // rows by status that others have locked are passed by, as one was waited for
 }
 
 // NewSource makes ready to fetch from a table. It connects when it is first asked to fetch.
@@ -228,7 +228,7 @@ func NewSource(c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{door: newDoor(open), config: c, limit: min(firstLimit, c.BatchRows), skipLocked: true}, nil
+	return &Source{door: newDoor(open), config: c, limit: min(firstLimit, c.BatchRows)}, nil
 }
 
 // Fetch reads on from a position, see connectors.Source. Positions are those of a growing table; the others have none.

@@ -81,6 +81,7 @@ func TestSecret(t *testing.T) {
 
 // What is wrong with a partner's database is said by its kind.
 func TestTroubles(t *testing.T) {
+	t.Parallel()
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) {
 			d := open(t, driver, "")
@@ -142,6 +143,7 @@ func TestTroubles(t *testing.T) {
 
 // A sink says what its table is to be, and cuts nothing.
 func TestSink(t *testing.T) {
+	t.Parallel()
 	for _, driver := range drivers {
 		t.Run(string(driver), func(t *testing.T) {
 			d := open(t, driver, "")

@@ -19,6 +19,7 @@ const (
 	syntaxError        = 1064
 	unknownVariable    = 1193
 	lockWaited         = 1205
+	deadlock           = 1213
 )
 
 // asTrouble says what an error of a database means, and what was tried. Of what the server says only what can hold no value of a row
@@ -73,7 +74,7 @@ func mysqlTrouble(e *mysql.MySQLError) (connectors.TroubleKind, string) {
 	switch e.Number {
 	case 1044, 1045, 1130, 1142, 1143, 1227, 1410, 1698: // access denied, to whatever
 		return connectors.Denied, says
-	case tooManyConnections, 1203, 1226, lockWaited, 1213, 3572: // too many of something, locked, a deadlock
+	case tooManyConnections, 1203, 1226, lockWaited, deadlock, 3572: // too many of something, locked, a deadlock
 		return connectors.Busy, says
 	case 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 1969, 3024: // it shuts down, breaks off, or stops a query
 		return connectors.Unreachable, says
@@ -81,6 +82,15 @@ func mysqlTrouble(e *mysql.MySQLError) (connectors.TroubleKind, string) {
 		return connectors.Unfit, says
 	}
 	return connectors.Unfit, fmt.Sprintf("the server says %d", e.Number) // its words may hold a value
+}
+
+// isLocked says whether others hold what a statement waited for, or we and they waited for one another.
+func isLocked(err error) bool {
+	if e := (*pgconn.PgError)(nil); errors.As(err, &e) {
+		return e.Code == "55P03" || e.Code == "40P01"
+	}
+	code := mysqlCode(err)
+	return code == lockWaited || code == deadlock
 }
 
 func mysqlCode(err error) uint16 {

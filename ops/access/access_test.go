@@ -334,11 +334,11 @@ func TestBadTokens(t *testing.T) {
 	for name, token := range map[string]access.Token{
 		"an account in the sandbox": {Account: "mei", Sandbox: true, Expires: time.Now().AddDate(10, 0, 0)},
 		"no scope":                  {Agency: "tax", Scopes: []access.Scope{"all"}, Expires: time.Now().AddDate(10, 0, 0)},
-		"for nobody":    {Expires: later},
-		"for two":       {Agency: "hr", Account: "mei", Expires: later},
-		"expired":       {Agency: "hr", Expires: c.now},
-		"never expires": {Agency: "hr"},
-		"no account":    {Account: "mei", Expires: later},
+		"for nobody":                {Expires: later},
+		"for two":                   {Agency: "hr", Account: "mei", Expires: later},
+		"expired":                   {Agency: "hr", Expires: c.now},
+		"never expires":             {Agency: "hr"},
+		"no account":                {Account: "mei", Expires: later},
 	} {
 		if _, _, err := a.Issue(t.Context(), token); err == nil {
 			t.Errorf("a token %s was issued", name)
