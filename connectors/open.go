@@ -122,7 +122,11 @@ func (d *Door) unpacked(found *Found, file *watchedFile, o *opened) (io.ReaderAt
 		return nil, 0, fmt.Errorf("unpack: %w", err)
 	}
 	limits := archive.Limits{MaxBytes: cmp.Or(d.MaxBytes, defaultMaxBytes), MaxRatio: maxRatio}
-	if _, err := archive.Expand(file.File, size, into, limits); err != nil {
+	var pack *archive.Error
+	switch _, err := archive.Expand(file.File, size, into, limits); {
+	case errors.As(err, &pack) && kind == archive.Zip:
+		return nil, 0, &FileError{File: found.Name, Reason: pack.Reason + " (the file looks like a workbook (XLSX) or another ZIP archive)"}
+	case err != nil:
 		return nil, 0, err
 	}
 	stat, err := into.Stat()

@@ -74,7 +74,7 @@ type Receipt struct {
 	Agency         string    `json:"agency"`
 	File           string    `json:"file" doc:"Agency, a slash and the file's name." example:"finance/payroll-202609.csv"`
 	Subject        string    `json:"subject" doc:"What its rows are."`
-	Mode           Mode      `json:"mode" enum:"full,add,remove"`
+	Mode           Mode      `json:"mode" enum:"full,add,remove,merge,discard"`
 	Key            string    `json:"key,omitempty" doc:"The Idempotency-Key that came with it."`
 	Outcome        Outcome   `json:"outcome" enum:"open,complete,failed,held,discarded"`
 	Error          string    `json:"error,omitempty" doc:"Why it failed, is held, or was discarded."`
