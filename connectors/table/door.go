@@ -19,7 +19,7 @@ type door struct {
 	close   context.CancelFunc
 
 	mu sync.Mutex // held by a call
-	db session    // nil: none is open
+	db link       // nil: none is open
 }
 
 func newDoor(open opener) *door {
@@ -87,7 +87,7 @@ func (d *door) Close() error {
 // closeTime is how long a server is told that a connection ends, and a query with it.
 const closeTime = time.Second
 
-// wires are the connections of a session. A driver may go on talking to a server that does not answer when nobody waits for that any
+// wires are the connections of a link. A driver may go on talking to a server that does not answer when nobody waits for that any
 // more; cut ends it.
 type wires struct {
 	ctx   context.Context

@@ -35,7 +35,7 @@ func (s *Source) whole(ctx context.Context, hand connectors.Hand) error {
 	body := &rowReader{plan: s.plan, rows: rows, table: s.config.Table}
 	b := s.plan.batch(connectors.Full, "")
 	b.Body = body
-	_, err = hand(ctx, b)
+	err = counts(hand(ctx, b))
 	cancel()
 	rows.close() //nolint:errcheck // it was closed at the end, or is of no use any more, and then does not come to its end
 	switch {

@@ -263,7 +263,7 @@ func (s *Source) pages(ctx context.Context, hand connectors.Hand, p pass) error 
 		if found.rows > 0 {
 			b := s.plan.batch(connectors.Merge, position)
 			b.Body = bytes.NewReader(found.body)
-			if _, err := hand(ctx, b); err != nil {
+			if err := counts(hand(ctx, b)); err != nil {
 				return err
 			}
 			s.handed = position

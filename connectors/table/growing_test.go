@@ -191,7 +191,9 @@ func TestLateCommitTraces(t *testing.T) {
 	for _, c := range []struct{ name, begin, later, commit, want string }{
 		{"it wrote nothing yet", "BEGIN; SELECT now()", "INSERT INTO exchange VALUES (5, now())", "COMMIT", "5"},
 		{"it drew its number and wrote nothing", "BEGIN; SELECT nextval('exchange_id_seq')", "INSERT INTO exchange VALUES (5, now())", "COMMIT", "5"},
-		{"parts of it have numbers of their own", "BEGIN; CREATE TABLE other (); SAVEPOINT a; INSERT INTO exchange VALUES (5, now()); SAVEPOINT b", "INSERT INTO exchange VALUES (6, now())", "COMMIT", "5 6"},
+		{"parts of it have numbers of their own",
+			"BEGIN; CREATE TABLE other (); SAVEPOINT a; INSERT INTO exchange VALUES (5, now()); SAVEPOINT b",
+			"INSERT INTO exchange VALUES (6, now())", "COMMIT", "5 6"},
 		{"nobody is there any more", "BEGIN; INSERT INTO exchange VALUES (5, now()); PREPARE TRANSACTION 'late'", "SELECT 1", "COMMIT PREPARED 'late'", "5"},
 		{"it changes a row", "BEGIN; UPDATE exchange SET at = now() WHERE id = 2", "SELECT 1", "COMMIT", "2"},
 	} {
@@ -253,89 +255,105 @@ func TestOpenReader(t *testing.T) {
 // Whatever transactions do, and whenever rows are fetched, in the end there is each row that was committed, as it was last.
 func TestGrowingLaw(t *testing.T) {
 	t.Parallel()
-	for _, driver := range drivers {
-		t.Run(string(driver), func(t *testing.T) {
-			t.Parallel()
-			d := open(t, driver, "")
-			identity := "bigserial PRIMARY KEY"
-			if driver == table.MySQL {
-				identity = "bigint AUTO_INCREMENT PRIMARY KEY"
+	eachDriver(t, func(t *testing.T, driver table.Driver, d *connectortest.Database) {
+		l := &law{t: t, d: d, waits: 15}
+		if testing.Short() {
+			l.waits = 3
+		}
+		for range 3 {
+			l.writers = append(l.writers, another(t, d))
+		}
+		rapid.Check(t, l.check)
+	})
+}
+
+// law is a partner with several writers, and a reader.
+type law struct {
+	t       *testing.T
+	d       *connectortest.Database
+	writers []*connectortest.Client
+	waits   int // how often MySQL may still meet an open row, for a second each
+	tables  int
+
+	name string
+	busy []bool // by writer: a transaction is open
+	val  int
+	r    *reader
+	got  map[string]bool
+}
+
+func (l *law) check(rt *rapid.T) {
+	l.tables++
+	l.name, l.busy, l.got = fmt.Sprintf("law_%d", l.tables), make([]bool, len(l.writers)), map[string]bool{}
+	identity := map[string]string{"postgres": "bigserial", "mysql": "bigint AUTO_INCREMENT"}[l.d.Driver]
+	exec(l.t, l.d.Client, "CREATE TABLE %s (id %s PRIMARY KEY, val int NOT NULL)", l.name, identity)
+	c := numbers(l.d)
+	c.Table, c.BatchRows = l.name, rapid.IntRange(1, 4).Draw(rt, "batch")
+	l.r = newReader(l.t, c)
+	defer func() { l.r.src.Close() }() //nolint:errcheck // the last of them; it never says anything
+	for range rapid.IntRange(4, 25).Draw(rt, "steps") {
+		l.step(rt)
+	}
+	for w := range l.writers {
+		l.end(w, "COMMIT")
+	}
+	l.fetch(rt)
+	want := map[string]bool{}
+	rows, err := l.d.Client.Rows(context.Background(), "SELECT id, val FROM "+l.name)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	for _, row := range rows {
+		want[row[0]+"="+row[1]] = true
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(l.got))); diff != "" {
+		rt.Errorf("rows (-committed +fetched):\n%s", diff)
+	}
+}
+
+func (l *law) step(rt *rapid.T) {
+	w := rapid.IntRange(0, len(l.writers)-1).Draw(rt, "writer")
+	switch rapid.IntRange(0, 5).Draw(rt, "step") {
+	case 0, 1:
+		if !l.busy[w] {
+			exec(l.t, l.writers[w], "BEGIN")
+			l.busy[w] = true
+		}
+		fallthrough
+	case 2:
+		l.val++
+		exec(l.t, l.writers[w], "INSERT INTO %s (val) VALUES (%d)", l.name, l.val)
+	case 3:
+		l.end(w, rapid.SampledFrom([]string{"COMMIT", "COMMIT", "ROLLBACK"}).Draw(rt, "end"))
+	case 4:
+		l.r.restart(l.t)
+	default:
+		if l.d.Driver == "mysql" && slices.Contains(l.busy, true) {
+			if l.waits--; l.waits < 0 {
+				return
 			}
-			writers := []*connectortest.Client{another(t, d), another(t, d), another(t, d)}
-			n, waits := 0, 60 // of a second each, where MySQL meets an open row
-			if testing.Short() {
-				waits = 3
-			}
-			rapid.Check(t, func(rt *rapid.T) {
-				n++
-				name := fmt.Sprintf("law_%d", n)
-				exec(t, d.Client, "CREATE TABLE %s (id %s, val int NOT NULL)", name, identity)
-				c := numbers(d)
-				c.Table = name
-				c.BatchRows = rapid.IntRange(1, 4).Draw(rt, "batch")
-				r := newReader(t, c)
-				defer func() { r.src.Close() }() //nolint:errcheck // the last of them; it never says anything
-				got, busy := map[string]bool{}, make([]bool, len(writers))
-				fetch := func() {
-					rows, err := r.fetch()
-					if err != nil && !errors.Is(err, errFails) && (kindOf(err) != string(connectors.Busy) || !slices.Contains(busy, true)) {
-						rt.Fatal(err)
-					}
-					for _, row := range rows {
-						got[row["id"].(string)+"="+row["val"].(string)] = true
-					}
-				}
-				val := 0
-				for range rapid.IntRange(4, 25).Draw(rt, "steps") {
-					w := rapid.IntRange(0, 2).Draw(rt, "writer")
-					switch rapid.IntRange(0, 5).Draw(rt, "step") {
-					case 0, 1:
-						if !busy[w] {
-							exec(t, writers[w], "BEGIN")
-							busy[w] = true
-						}
-						fallthrough
-					case 2:
-						val++
-						exec(t, writers[w], "INSERT INTO %s (val) VALUES (%d)", name, val)
-					case 3:
-						if busy[w] {
-							exec(t, writers[w], "%s", rapid.SampledFrom([]string{"COMMIT", "COMMIT", "ROLLBACK"}).Draw(rt, "end"))
-							busy[w] = false
-						}
-					case 4:
-						r.restart(t)
-					default:
-						if driver == table.MySQL && slices.Contains(busy, true) {
-							if waits--; waits < 0 {
-								continue
-							}
-						}
-						r.fails = rapid.IntRange(0, 2).Draw(rt, "fails")
-						fetch()
-						r.fails = 0
-					}
-				}
-				for w := range writers {
-					if busy[w] {
-						exec(t, writers[w], "COMMIT")
-						busy[w] = false
-					}
-				}
-				fetch()
-				want := map[string]bool{}
-				rows, err := d.Client.Rows(context.Background(), "SELECT id, val FROM "+name)
-				if err != nil {
-					rt.Fatal(err)
-				}
-				for _, row := range rows {
-					want[row[0]+"="+row[1]] = true
-				}
-				if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
-					rt.Errorf("rows (-committed +fetched):\n%s", diff)
-				}
-			})
-		})
+		}
+		l.r.fails = rapid.IntRange(0, 2).Draw(rt, "fails")
+		l.fetch(rt)
+		l.r.fails = 0
+	}
+}
+
+// end ends a writer's transaction, if one is open.
+func (l *law) end(w int, how string) {
+	if l.busy[w] {
+		exec(l.t, l.writers[w], "%s", how)
+		l.busy[w] = false
+	}
+}
+
+func (l *law) fetch(rt *rapid.T) {
+	rows, err := l.r.fetch()
+	if err != nil && !errors.Is(err, errFails) && (kindOf(err) != string(connectors.Busy) || !slices.Contains(l.busy, true)) {
+		rt.Fatal(err)
+	}
+	for _, row := range rows {
+		l.got[row["id"].(string)+"="+row["val"].(string)] = true
 	}
 }
 
@@ -437,4 +455,56 @@ func TestPositions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A user that may do no more than read the table loses nothing either.
+func TestLeastRights(t *testing.T) {
+	t.Parallel()
+	eachDriver(t, func(t *testing.T, driver table.Driver, d *connectortest.Database) {
+		exec(t, d.Client, "CREATE TABLE exchange (id bigint PRIMARY KEY, val text)")
+		exec(t, d.Client, "INSERT INTO exchange (id) VALUES (1), (2)")
+		c := numbers(d)
+		c.DSN = newUser(t, d, "SELECT")
+		r := newReader(t, c)
+		r.want(t, "the first rows", "1 2")
+		late := another(t, d)
+		exec(t, late, "BEGIN")
+		exec(t, late, "INSERT INTO exchange (id) VALUES (5)")
+		exec(t, d.Client, "INSERT INTO exchange (id) VALUES (100)")
+		first := r.ids(t)
+		exec(t, d.Client, "INSERT INTO exchange (id) VALUES (1000)")
+		second := r.ids(t)
+		exec(t, late, "COMMIT")
+		if all := strings.Join([]string{first, second, r.ids(t)}, " "); !slices.Contains(strings.Fields(all), "5") || !strings.Contains(all, "1000") {
+			t.Errorf("got %q", all)
+		}
+		c = marked(t, d, 3)
+		exec(t, d.Client, "GRANT SELECT, UPDATE ON exchange TO %s", strings.Split(strings.TrimPrefix(r.config.DSN, "postgres://"), ":")[0])
+		c.DSN = r.config.DSN
+		newReader(t, c).want(t, "by status", "1 2 3")
+	})
+}
+
+// newUser makes a user with some rights to the exchange table and gives its connection string.
+func newUser(t *testing.T, d *connectortest.Database, rights string) (dsn string) {
+	t.Helper()
+	user := "user_" + d.Name[len(d.Name)-8:]
+	if d.Driver == "postgres" {
+		exec(t, d.Client, "CREATE ROLE %s LOGIN PASSWORD 'x'", user)
+		t.Cleanup(func() {
+			exec(t, d.Client, "DROP OWNED BY %s", user)
+			exec(t, d.Client, "DROP ROLE %s", user)
+		})
+	} else {
+		exec(t, d.Client, "CREATE USER %s IDENTIFIED BY 'x'", user)
+		t.Cleanup(func() { exec(t, d.Client, "DROP USER %s", user) })
+	}
+	if rights != "" {
+		exec(t, d.Client, "GRANT %s ON exchange TO %s", rights, user)
+	}
+	return asUser(d, user, "x")
+}
+
+func asUser(d *connectortest.Database, user, secret string) string {
+	return d.DSN[:strings.Index(d.DSN, "hebian:")] + user + ":" + secret + d.DSN[strings.Index(d.DSN, "@"):]
 }

@@ -105,7 +105,9 @@ func TestKilled(t *testing.T) {
 					exec(t, d.Client, "INSERT INTO exchange (id, val) VALUES %s", b.String()[2:])
 				}
 				put()
-				c := killConfig{DSN: d.DSN, Config: table.Config{Driver: driver, Table: "exchange", Columns: []string{"id", "val"}, Key: []string{"id"}, Mode: mode, BatchRows: 10}}
+				c := killConfig{DSN: d.DSN, Config: table.Config{
+					Driver: driver, Table: "exchange", Columns: []string{"id", "val"}, Key: []string{"id"}, Mode: mode, BatchRows: 10,
+				}}
 				if mode == table.Growing {
 					c.Growing = "id"
 				} else {

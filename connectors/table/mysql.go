@@ -11,7 +11,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// maria is a session with MySQL or MariaDB. Arguments are put into the statement by the driver, so that values come as text.
+// maria is a link to MySQL or MariaDB. Arguments are put into the statement by the driver, so that values come as text.
 type maria struct {
 	db    *sql.DB
 	conn  *sql.Conn
@@ -30,7 +30,7 @@ func openMySQL(dsn string, limit time.Duration) (opener, error) {
 	}
 	c.Timeout, c.ReadTimeout, c.WriteTimeout = connectTime, limit+connectTime, time.Minute
 	c.Logger = &mysql.NopLogger{} // what it would say comes as an error, too
-	return func(ctx context.Context) (session, error) {
+	return func(ctx context.Context) (link, error) {
 		wires, c := newWires(), c.Clone()
 		c.DialFunc = wires.dial
 		connector, err := mysql.NewConnector(c)

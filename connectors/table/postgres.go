@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// postgres is a session with PostgreSQL. All values come as text, which is exact for every type and costs nothing to convert.
+// postgres is a link to PostgreSQL. All values come as text, which is exact for every type and costs nothing to convert.
 type postgres struct {
 	conn  *pgconn.PgConn
 	wires *wires
@@ -34,7 +34,7 @@ func newOpener(driver Driver, dsn string, limit time.Duration) (opener, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "hebian"
 	}
-	return func(ctx context.Context) (session, error) {
+	return func(ctx context.Context) (link, error) {
 		wires, c := newWires(), c.Copy()
 		c.DialFunc = wires.dial
 		conn, err := pgconn.ConnectConfig(ctx, c)

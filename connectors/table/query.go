@@ -25,11 +25,11 @@ const (
 	holdTime = time.Minute
 )
 
-// opener opens a session.
-type opener func(ctx context.Context) (session, error)
+// opener opens a link.
+type opener func(ctx context.Context) (link, error)
 
-// session is a connection to a database. One statement at a time.
-type session interface {
+// link is a connection to a database. One statement at a time.
+type link interface {
 	// shape looks at a table; a shape without columns means that there is no such table, or none that we may see.
 	shape(ctx context.Context, table string) (shape, error)
 	// query runs a query. Its rows are closed before the next statement.

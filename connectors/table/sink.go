@@ -114,7 +114,8 @@ func (s *Sink) look(ctx context.Context) error {
 	}
 	for _, want := range sinkColumns {
 		if !slices.ContainsFunc(shape.columns, func(c column) bool { return c.name == want.name }) {
-			return unfit("table %s has no column %q, or it may not be seen; it should be as made with: %s", s.config.Table, want.name, SinkDDL(s.config.Driver, s.config.Table))
+			return unfit("table %s has no column %q, or it may not be seen; it should be as made with: %s",
+				s.config.Table, want.name, SinkDDL(s.config.Driver, s.config.Table))
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ func (s *Source) handAndMark(ctx context.Context, hand connectors.Hand, body []b
 		if s.config.Status.Refused != "" {
 			status = s.config.Status.Refused
 		} else if receipt.Outcome == connectors.Failed {
-			return fmt.Errorf("rows of %s: %s", s.config.Table, receipt.Error)
+			return counts(receipt, nil)
 		}
 	}
 	// Promise 1: only now are they told to be read. Whoever wants us to stop waits for that a little, as it takes no time.

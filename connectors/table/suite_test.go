@@ -97,7 +97,10 @@ func (p *partner) Put(t *testing.T, rows ...connectortest.Row) {
 }
 
 func (p *partner) Source(t *testing.T) connectors.Source {
-	c := table.Config{Driver: table.Driver(p.Driver), DSN: p.relay.dsn, Table: p.table, Columns: []string{"id", "val"}, Key: []string{"id"}, Mode: p.mode, BatchRows: 18}
+	c := table.Config{
+		Driver: table.Driver(p.Driver), DSN: p.relay.dsn, Table: p.table, Columns: []string{"id", "val"}, Key: []string{"id"},
+		Mode: p.mode, BatchRows: 18,
+	}
 	if p.mode == table.Growing {
 		c.Growing, c.SettleNumbers = "id", suiteSettle
 	} else {

@@ -256,3 +256,11 @@ func (s *Source) look(ctx context.Context) error {
 	s.plan, err = newPlan(s.config, shape)
 	return err
 }
+
+// counts says why rows that were handed over do not count, if so: then they are not to be passed over.
+func counts(r connectors.Receipt, err error) error {
+	if err == nil && r.Outcome == connectors.Failed {
+		return fmt.Errorf("the rows were not taken in: %s", r.Error)
+	}
+	return err
+}

@@ -17,8 +17,9 @@ import (
 // written are configurations that are right, one for each mode.
 var written = map[string]string{
 	"growing": "{driver: postgres, table: public.staff, key: [id], mode: growing, growing: changed, settle_seconds: 60, gone: {column: op, values: [D]}}",
-	"status":  "{driver: mysql, table: staff, key: [id, part], columns: [id, name], mode: status, status: {column: s, new: '0', read: '1', refused: '2', read_at: seen}, batch_rows: 500}",
-	"full":    "{driver: mysql, table: staff, mode: full}",
+	"status": `{driver: mysql, table: staff, key: [id, part], columns: [id, name], mode: status, batch_rows: 500,
+		status: {column: s, new: '0', read: '1', refused: '2', read_at: seen}}`,
+	"full": "{driver: mysql, table: staff, mode: full}",
 }
 
 func TestCheck(t *testing.T) {
@@ -30,15 +31,18 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	for _, c := range []struct{ name, of, put, by, want string }{
-		{"driver", "full", "mysql", "oracle", "driver"}, {"no table", "full", "table: staff", "table: ''", "table"}, {"part of a table", "full", "table: staff", "table: 'a.'", "table"},
+		{"driver", "full", "mysql", "oracle", "driver"}, {"no table", "full", "table: staff", "table: ''", "table"},
+		{"part of a table", "full", "table: staff", "table: 'a.'", "table"},
 		{"too many parts", "full", "table: staff", "table: a.b.c", "table"}, {"a byte 0", "full", "table: staff", `table: "a\0b"`, "table"},
 		{"mode", "full", "mode: full", "mode: all", "mode"}, {"no key", "growing", "key: [id], ", "", "key"}, {"key twice", "growing", "[id]", "[id, id]", "key"},
 		{"columns twice", "status", "[id, name]", "[id, id]", "columns"}, {"a column of ours", "status", "[id, name]", "[id, $gone]", "columns"},
-		{"nothing grows", "growing", "growing: changed, ", "", "growing"}, {"it grows by status", "status", "mode: status,", "mode: status, growing: id,", "growing"},
+		{"nothing grows", "growing", "growing: changed, ", "", "growing"},
+		{"it grows by status", "status", "mode: status,", "mode: status, growing: id,", "growing"},
 		{"status in full", "full", "mode: full", "mode: full, status: {column: s}", "status"}, {"new is read", "status", "new: '0'", "new: '1'", "status"},
 		{"new is refused", "status", "refused: '2'", "refused: '0'", "status"}, {"no status", "status", "column: s,", "", "status.column"},
 		{"gone without values", "growing", "values: [D]", "values: []", "gone"}, {"too many rows", "status", "batch_rows: 500", "batch_rows: 100001", "batch_rows"},
-		{"no rows", "status", "batch_rows: 500", "batch_rows: -1", "batch_rows"}, {"settle", "growing", "settle_seconds: 60", "settle_seconds: -1", "settle_seconds"},
+		{"no rows", "status", "batch_rows: 500", "batch_rows: -1", "batch_rows"},
+		{"settle", "growing", "settle_seconds: 60", "settle_seconds: -1", "settle_seconds"},
 		{"settle numbers", "growing", "settle_seconds: 60", "settle_numbers: 2000000000", "settle_numbers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +66,9 @@ func configOf(t *testing.T, text string) table.Config {
 // The connection string is a secret: no error shows it.
 func TestSecret(t *testing.T) {
 	for _, driver := range drivers {
-		for _, dsn := range []string{"geheim", "postgres://u:geheim@[::1/x", "u:geheim@tcp(127.0.0.1:1", "postgres://u:geheim@127.0.0.1:1/x?sslmode=disable", "u:geheim@tcp(127.0.0.1:1)/x", ""} {
+		for _, dsn := range []string{
+			"geheim", "postgres://u:geheim@[::1/x", "u:geheim@tcp(127.0.0.1:1", "postgres://u:geheim@127.0.0.1:1/x?sslmode=disable", "u:geheim@tcp(127.0.0.1:1)/x", "",
+		} {
 			c := table.Config{Driver: driver, DSN: dsn, Table: "t", Mode: table.Whole}
 			src, err := table.NewSource(c)
 			if err == nil {
@@ -87,19 +93,7 @@ func TestTroubles(t *testing.T) {
 			d := open(t, driver, "")
 			exec(t, d.Client, "CREATE TABLE exchange (id bigint PRIMARY KEY, val text)")
 			exec(t, d.Client, "INSERT INTO exchange VALUES (1, 'a')")
-			user := "nobody_" + d.Name[len(d.Name)-8:]
-			if driver == table.Postgres {
-				exec(t, d.Client, "CREATE ROLE %s LOGIN PASSWORD 'x'", user)
-				t.Cleanup(func() { exec(t, d.Client, "DROP ROLE %s", user) })
-			} else {
-				exec(t, d.Client, "CREATE USER %s IDENTIFIED BY 'x'", user)
-				t.Cleanup(func() { exec(t, d.Client, "DROP USER %s", user) })
-			}
-			as := func(user, secret string) string {
-				at := strings.Index(d.DSN, "@")
-				start := strings.Index(d.DSN, "hebian:")
-				return d.DSN[:start] + user + ":" + secret + d.DSN[at:]
-			}
+			allowed := newUser(t, d, "")
 			r := newReader(t, numbers(d))
 			r.want(t, "the row", "1")
 			for _, c := range []struct {
@@ -114,8 +108,8 @@ func TestTroubles(t *testing.T) {
 					c.Mode, c.Growing, c.Status = table.ByStatus, "", table.Status{Column: "other", Read: "1"}
 				}, connectors.Unfit, `no column "other"`},
 				{"no such database", func(c *table.Config) { c.DSN = strings.Replace(c.DSN, d.Name, "other_database", 1) }, connectors.Unfit, "other_database"},
-				{"wrong password", func(c *table.Config) { c.DSN = as(user, "wrong") }, connectors.Denied, user},
-				{"no right to read", func(c *table.Config) { c.DSN = as(user, "x") }, connectors.Denied, ""},
+				{"wrong password", func(c *table.Config) { c.DSN = strings.Replace(allowed, ":x@", ":wrong@", 1) }, connectors.Denied, "user_"},
+				{"no right to read", func(c *table.Config) { c.DSN = allowed }, connectors.Denied, ""},
 				{"nobody there", func(c *table.Config) {
 					c.DSN = map[table.Driver]string{table.Postgres: "postgres://a@127.0.0.1:1/b", table.MySQL: "a@tcp(127.0.0.1:1)/b"}[driver]
 				}, connectors.Unreachable, "refused"},
@@ -172,7 +166,8 @@ func TestSink(t *testing.T) {
 				t.Errorf("an ID that is too long: %v", err)
 			}
 			quote := map[table.Driver]string{table.Postgres: `"`, table.MySQL: "`"}[driver]
-			rows, err := d.Client.Rows(t.Context(), strings.ReplaceAll("SELECT dispatch_id, number, record_id, feed, 'key', body FROM 'in coming' WHERE created_at IS NOT NULL", "'", quote))
+			all := "SELECT dispatch_id, number, record_id, feed, 'key', body FROM 'in coming' WHERE created_at IS NOT NULL"
+			rows, err := d.Client.Rows(t.Context(), strings.ReplaceAll(all, "'", quote))
 			if diff := cmp.Diff([][]string{{"c-findings-000000003", "1", "a-1", "findings", "k", `{"名":"𠮷\u0000"}`}}, rows); diff != "" || err != nil {
 				t.Error(diff, err)
 			}
@@ -210,7 +205,9 @@ func FuzzAppendText(f *testing.F) {
 
 // A position that can be read is written as one that says the same.
 func FuzzPosition(f *testing.F) {
-	for _, seed := range []string{"", `{"by":"by","high":["7"],"floor":"6","horizon":12,"mark":{"at":"7","open":["3/4","x5"]}}`, `{"by":"by","high":["\"\\xff\""]}`, "{", "[]"} {
+	for _, seed := range []string{
+		"", `{"by":"by","high":["7"],"floor":"6","horizon":12,"mark":{"at":"7","open":["3/4","x5"]}}`, `{"by":"by","high":["\"\\xff\""]}`, "{", "[]",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, position string) {
