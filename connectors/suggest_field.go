@@ -3,6 +3,7 @@ package connectors
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"hebian/schemas"
 	"hebian/schemas/ident"
@@ -39,6 +40,17 @@ var namesakes = [][]string{
 // sameParts are parts of headers that mean the same.
 var sameParts = strings.NewReplacer("时间", "日期", "编码", "代码", "号码", "号", "类型", "类别", "种类", "类别")
 
+// plainNamesakes are the namesakes with parts that mean the same made equal.
+var plainNamesakes = sync.OnceValue(func() [][]string {
+	all := make([][]string, len(namesakes))
+	for i, words := range namesakes {
+		for _, word := range words {
+			all[i] = append(all[i], sameParts.Replace(word))
+		}
+	}
+	return all
+})
+
 // named says how much a header looks like that of a field, 0 to 1.
 func named(f *schemas.SubjectField, header string) (likeness float64, why string) {
 	if slices.Contains(f.Headers, header) {
@@ -52,13 +64,8 @@ func named(f *schemas.SubjectField, header string) (likeness float64, why string
 	if slices.Contains(known, plain) {
 		return 0.95, "nearly the same header"
 	}
-	for _, words := range namesakes {
-		own, theirs := false, false
-		for _, word := range words {
-			word = sameParts.Replace(word)
-			own, theirs = own || slices.Contains(known, word), theirs || word == plain
-		}
-		if own && theirs {
+	for _, words := range plainNamesakes() {
+		if slices.Contains(words, plain) && slices.ContainsFunc(known, func(name string) bool { return slices.Contains(words, name) }) {
 			return 0.8, "another word for " + f.Label
 		}
 	}

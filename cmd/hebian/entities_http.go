@@ -25,15 +25,13 @@ func (s *service) registerEntities(api huma.API) {
 		{"conflicts.csv", "text/csv", "get-conflicts", "Where registrations contradict each other", entity.WriteConflicts},
 		{"golden.ndjson", "application/x-ndjson", "get-golden", "The golden record of every legal entity", entity.WriteGolden},
 	} {
-		huma.Register(api, huma.Operation{
-			OperationID: file.id, Method: http.MethodGet, Path: "/v1/" + file.name, Summary: file.summary + ", as hebian check writes it", Tags: []string{"operation"},
+		huma.Register(api, s.forStaff(api, huma.Operation{
+			OperationID: file.id, Method: http.MethodGet, Path: "/v1/" + file.name, Summary: file.summary + ", as hebian check writes it",
 			Description: "Everything that was delivered counts, and officers' link decisions do.",
-			Security:    bearer, Middlewares: huma.Middlewares{s.staff},
-			Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable},
 			Responses: map[string]*huma.Response{"200": {
 				Description: file.summary, Content: map[string]*huma.MediaType{file.kind: {Schema: &huma.Schema{Type: huma.TypeString}}},
 			}},
-		}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+		}, map[int]string{http.StatusServiceUnavailable: "behind: deliveries are still being judged; Retry-After says when to come again."}), func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
 			written, err := s.writeEntities(ctx, file.write)
 			switch {
 			case errors.Is(err, errBehind):

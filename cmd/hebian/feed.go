@@ -157,7 +157,7 @@ type turn struct {
 	Code     string        `json:"code"`
 	Person   string        `json:"person,omitempty"`
 	Unit     string        `json:"unit,omitempty"`
-	Month    string        `json:"month,omitempty"`
+	Month    schemas.Month `json:"month,omitempty"` // a number, as in corrections
 	Detail   string        `json:"detail,omitempty"`
 	Entity   string        `json:"entity,omitempty"`
 	Name     string        `json:"name,omitempty"`
@@ -197,10 +197,7 @@ func outOf(t *queue.Turn) (connectors.Out, error) {
 	k := &t.Case.Key
 	line := turn{
 		Number: t.Number, At: t.At.Format("2006-01-02T15:04:05Z07:00"), What: string(t.Kind), State: string(t.State), Outcome: string(t.Outcome), Case: t.Case.ID,
-		Code: k.Code, Person: string(k.Person), Unit: string(k.Unit), Detail: k.Detail, Entity: k.Entity, Name: t.Case.Title, Division: t.Case.Division, Agencies: t.Case.Agencies,
-	}
-	if k.Month != 0 {
-		line.Month = k.Month.String()
+		Code: k.Code, Person: string(k.Person), Unit: string(k.Unit), Month: k.Month, Detail: k.Detail, Entity: k.Entity, Name: t.Case.Title, Division: t.Case.Division, Agencies: t.Case.Agencies,
 	}
 	if t.Case.Due != 0 {
 		line.Due = &t.Case.Due

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"hebian/connectors"
@@ -43,12 +44,39 @@ func (s *service) fetchJob(c *connectorConfig, job *life.Job) error {
 	}
 	job.Direction, job.Close = life.In, source.Close
 	profile := &s.agencies[slices.IndexFunc(s.agencies, func(p connectors.Profile) bool { return p.Agency == c.Agency })]
+	found, err := c.dataset(profile, strings.ReplaceAll(c.File, monthMark, anyMonth.String()), anyMonth.First())
+	if err != nil {
+		return err
+	}
+	told := found.Subject != registrationSubject
 	job.Run = func(ctx context.Context, position string, keep life.Keep) error {
-		return source.Fetch(ctx, position, func(ctx context.Context, b connectors.Batch) (connectors.Receipt, error) {
+		err := source.Fetch(ctx, position, func(ctx context.Context, b connectors.Batch) (connectors.Receipt, error) {
 			return s.handIn(ctx, c, profile, b, keep)
 		})
+		if err == nil && !told {
+			told, err = s.readToEnd(ctx, c)
+		}
+		return err
 	}
 	return nil
+}
+
+// readToEnd tells the judge that a connector has read a register to its end, once it has brought anything: of one that is read row by row
+// no delivery says so. It says whether there is nothing more to tell.
+func (s *service) readToEnd(ctx context.Context, c *connectorConfig) (told bool, err error) {
+	status, err := s.keeper.Get(c.Name)
+	if err != nil || status.Rows == 0 {
+		return false, err
+	}
+	known, err := s.db.Setting(ctx, sourceSetting+c.Agency)
+	if err != nil || known != "" {
+		return err == nil, err
+	}
+	if err := s.db.Set(ctx, sourceSetting+c.Agency, c.Name); err != nil {
+		return false, err
+	}
+	s.hand(arrival{source: c.Agency})
+	return true, nil
 }
 
 // handIn takes a batch of a connector in. Promise 1: its position is kept after its rows are on disk; what a kill between the two brings

@@ -88,6 +88,7 @@ type arrival struct {
 	receipt hub.Receipt // of a complete delivery; its Delivery is 0 when an agency declared a period
 	period  hub.Period  // that it declared
 	linked  string      // ID of the entity under review when an officer decided on a link
+	source  string      // agency whose register a connector has read to its end
 }
 
 // maxArrivals bounds the receipts that wait for the judge, who hears thousands a second.

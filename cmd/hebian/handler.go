@@ -52,10 +52,10 @@ func (s *service) handler() (http.Handler, error) {
 		return nil, err
 	}
 	pages.Register(api)
-	s.registerStatus(api)
-	s.registerFlags(api)
-	s.registerEntities(api)
-	mux.HandleFunc("/v1/", nowhere)
+	s.registerStatus(push.Speaking(api))
+	s.registerFlags(push.Speaking(api))
+	s.registerEntities(push.Speaking(api))
+	mux.HandleFunc("/v1/", nowhere(mux))
 	mux.Handle("GET /metrics", s.metrics.Handler())
 	mux.HandleFunc("GET /healthz", watch.Healthz)
 	mux.HandleFunc("GET /readyz", watch.Readyz(s.notReady))
@@ -180,22 +180,49 @@ func refuse(ctx huma.Context, p *push.Problem) {
 	json.NewEncoder(ctx.BodyWriter()).Encode(p) //nolint:errcheck // whoever asked may have gone
 }
 
-// nowhere answers who asks for an address below /v1 that there is not.
-func nowhere(w http.ResponseWriter, r *http.Request) {
-	p := problem(http.StatusNotFound, "unknown_address", "Unknown address", "There is nothing by that method at that address; /openapi.json describes what there is.", "没有此地址或方法，接口说明见 /openapi.json。")
-	w.Header().Set("Content-Type", p.ContentType(""))
-	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p) //nolint:errcheck // whoever asked may have gone
+// nowhere answers who asks for an address below /v1 that there is not, or by a method that it does not have.
+func nowhere(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p := problem(http.StatusNotFound, "unknown_address", "Unknown address", "There is nothing at that address; /openapi.json describes what there is.", "没有此地址，接口说明见 /openapi.json。")
+		if allowed := methodsAt(mux, r); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			p = problem(http.StatusMethodNotAllowed, "unknown_method", "Not by this method", "That address has other methods; the header Allow names them.", "此地址不支持该方法，可用方法见 Allow。")
+		}
+		w.Header().Set("Content-Type", p.ContentType(""))
+		w.WriteHeader(p.Status)
+		json.NewEncoder(w).Encode(p) //nolint:errcheck // whoever asked may have gone
+	}
 }
 
-var bearer = []map[string][]string{{"bearer": {}}}
+// methodsAt names the methods that the address of a request has.
+func methodsAt(mux *http.ServeMux, r *http.Request) (allowed []string) {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); pattern != "/v1/" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+// forStaff fills in what operations for accounts have: the token, and the problems that may be answered.
+func (s *service) forStaff(api huma.API, op huma.Operation, says map[int]string) huma.Operation {
+	op.Security, op.Middlewares, op.Tags = []map[string][]string{{"bearer": {}}}, huma.Middlewares{s.staff}, []string{"operation"}
+	op.RejectUnknownQueryParameters = true // ?asof= must not pass for today
+	says[http.StatusUnauthorized] = "unauthorized: no token, or one that opens nothing."
+	says[http.StatusForbidden] = "forbidden: a token of an agency."
+	says[http.StatusInternalServerError] = "internal: the hub's own fault."
+	says[http.StatusUnprocessableEntity] = "invalid: the request is not understood."
+	push.Answers(api, &op, says)
+	return op
+}
 
 func (s *service) registerStatus(api huma.API) {
 	type output struct{ Body hubStatus }
-	huma.Register(api, huma.Operation{
-		OperationID: "get-status", Method: http.MethodGet, Path: "/v1/status", Summary: "How the hub does", Tags: []string{"operation"},
-		Security: bearer, Middlewares: huma.Middlewares{s.staff}, Errors: []int{http.StatusUnauthorized, http.StatusForbidden},
-	}, func(ctx context.Context, _ *struct{}) (*output, error) {
+	huma.Register(api, s.forStaff(api, huma.Operation{
+		OperationID: "get-status", Method: http.MethodGet, Path: "/v1/status", Summary: "How the hub does",
+	}, map[int]string{}), func(ctx context.Context, _ *struct{}) (*output, error) {
 		st, err := s.status(ctx)
 		if err != nil {
 			s.logger.Error("read status", "error", err)
@@ -211,15 +238,15 @@ type flagsInput struct {
 }
 
 func (s *service) registerFlags(api huma.API) {
-	huma.Register(api, huma.Operation{
-		OperationID: "get-flags", Method: http.MethodGet, Path: "/v1/flags.csv", Summary: "All flags as of a day, as hebian check writes them", Tags: []string{"operation"},
+	huma.Register(api, s.forStaff(api, huma.Operation{
+		OperationID: "get-flags", Method: http.MethodGet, Path: "/v1/flags.csv", Summary: "All flags as of a day, as hebian check writes them",
 		Description: "Everything that was delivered counts, and what was not delivered counts as empty. The file holds identity numbers in full.",
-		Security:    bearer, Middlewares: huma.Middlewares{s.staff},
-		Errors: []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable},
 		Responses: map[string]*huma.Response{"200": {
 			Description: "code,person,unit,month,detail", Content: map[string]*huma.MediaType{"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}},
-	}, func(ctx context.Context, in *flagsInput) (*huma.StreamResponse, error) {
+	}, map[int]string{
+		http.StatusServiceUnavailable: "behind: deliveries are still being judged; Retry-After says when to come again.",
+	}), func(ctx context.Context, in *flagsInput) (*huma.StreamResponse, error) {
 		day := s.judgedDay()
 		if in.AsOf != "" {
 			ok := false

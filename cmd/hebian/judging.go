@@ -82,6 +82,8 @@ func (s *service) hear(ctx context.Context, a arrival) error {
 	switch {
 	case a.linked != "":
 		err = s.heedLinks(ctx, a.linked)
+	case a.source != "":
+		err = s.heedSource(ctx, a.source)
 	case a.receipt.Delivery == 0:
 		s.declared = append(s.declared, a.period)
 		err = s.noteMarks(ctx)

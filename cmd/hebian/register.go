@@ -63,6 +63,9 @@ func (s *service) openRegister(ctx context.Context, receipts map[int64]hub.Recei
 		counts[id] = receipt.File
 		r.note(receipt)
 	}
+	if err := s.noteSources(ctx); err != nil {
+		return err
+	}
 	if err := s.foldEntities(ctx, r.standing, counts); err != nil {
 		return err
 	}
@@ -104,6 +107,31 @@ func (r *register) note(receipt hub.Receipt) {
 // entitiesProvisional says whether a source is still to hand its register in: until then what looks like a conflict may be none.
 func (s *service) entitiesProvisional() bool {
 	return slices.ContainsFunc(s.config.Entities.Sources, func(source string) bool { return !s.register.handed[source] })
+}
+
+// sourceSetting says of an agency, by its name behind this, that a connector has read its register row by row to the end once.
+const sourceSetting = "register:"
+
+// noteSources remembers whose register was read row by row.
+func (s *service) noteSources(ctx context.Context) error {
+	for _, source := range s.config.Entities.Sources {
+		came, err := s.db.Setting(ctx, sourceSetting+source)
+		if err != nil {
+			return err
+		}
+		s.register.handed[source] = s.register.handed[source] || came != ""
+	}
+	return nil
+}
+
+// heedSource hears that a connector has read an agency's register to its end.
+func (s *service) heedSource(ctx context.Context, source string) error {
+	before := s.entitiesProvisional()
+	s.register.handed[source] = true
+	if !before || s.entitiesProvisional() {
+		return nil
+	}
+	return s.sweep(ctx, &entity.Change{}, nil) // the last register is there
 }
 
 // Legal entities are judged by the present day: whether a source may still follow is a matter of days. The day last judged by

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,7 +49,6 @@ files:
 const hookSecret = "sixteen bytes or more"
 
 // newConnected makes a hub with a configuration, in whose folder the given files lie beside. Its own profiles are in the folder profiles.
-// The first words of connectors stand in the text: CONNECTORS.
 func newConnected(t *testing.T, config string, files map[string]string, args ...string) *served {
 	t.Helper()
 	files = maps.Clone(files)
@@ -60,7 +60,44 @@ func newConnected(t *testing.T, config string, files map[string]string, args ...
 		files["profiles/tax.yaml"] = taxProfile
 	}
 	dir := writeCounty(t, files)
-	return newServed(t, append([]string{"--as-of", "2026-09-30", "--config", filepath.Join(dir, "c.yaml")}, args...)...)
+	return newFurnished(t, append([]string{"--as-of", "2026-09-30", "--config", filepath.Join(dir, "c.yaml")}, args...)...)
+}
+
+// furnished is a data folder with all tokens and accounts, and nothing else: that of the first hub that was wanted. To make one takes long.
+var furnished struct {
+	sync.Mutex
+	files  map[string][]byte
+	tokens map[string]string
+}
+
+// newFurnished makes a hub as newServed does, from what that made the first time.
+func newFurnished(t *testing.T, args ...string) *served {
+	t.Helper()
+	furnished.Lock()
+	defer furnished.Unlock()
+	if furnished.files == nil {
+		h := newServed(t)
+		files := map[string][]byte{}
+		entries, err := os.ReadDir(h.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			files[entry.Name()] = []byte(readText(t, h.data, entry.Name()))
+		}
+		furnished.files, furnished.tokens = files, h.tokens
+	}
+	h := &served{test: t, data: filepath.Join(t.TempDir(), "data"), args: args, tokens: maps.Clone(furnished.tokens), http: &http.Client{Transport: &http.Transport{}}}
+	t.Cleanup(h.kill)
+	if err := os.Mkdir(h.data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range furnished.files {
+		if err := os.WriteFile(filepath.Join(h.data, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
 }
 
 // usual is what configurations of these tests begin with: the tax office's register alone makes golden records.
@@ -470,6 +507,57 @@ func TestDoorsTopic(t *testing.T) {
 			want["E"] = "戊"
 			h.start(t)
 			h.shows(t, want)
+			if live, waiting := h.balanced(t, "entities/tax.csv"); live != 3 || waiting != 1 {
+				t.Errorf("%d rows count and %d wait, want 3 and 1", live, waiting)
+			}
+		})
+	}
+}
+
+// Rows of an exchange table come in once they are marked as new, and are marked as read when they are on disk here; those refused are marked so.
+// Of a table that only grows, what has changed comes.
+func TestDoorsTable(t *testing.T) {
+	for _, driver := range []string{"postgres", "mysql"} {
+		t.Run(driver, func(t *testing.T) {
+			d := connectortest.ScratchDatabase(t, driver, "")
+			exec := func(statements ...string) {
+				t.Helper()
+				for _, statement := range statements {
+					if err := d.Client.Exec(t.Context(), statement); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			exec("CREATE TABLE payers (id varchar(20) PRIMARY KEY, name varchar(50), status varchar(20), updated varchar(20), op varchar(1), flag varchar(1))",
+				"INSERT INTO payers VALUES ('A', '甲', '正常', NULL, 'U', 'N'), ('B', '乙', '正常', NULL, 'U', 'N')")
+			profile := strings.NewReplacer("header: 纳税人识别号", "header: id", "header: 纳税人名称", "header: name", "header: 纳税人状态", "header: status", "header: 更新日期", "header: updated", "[纳税人识别号]", "[id]").Replace(taxProfile)
+			h := newConnected(t, usual+fmt.Sprintf(`
+connectors:
+  - name: tax-table
+    agency: tax
+    file: tax.csv
+    every: 100ms
+    table: {driver: %s, dsn_file: dsn, table: payers, key: [id], mode: status, status: {column: flag, new: N, read: R, refused: X}, gone: {column: op, values: [D]}}
+`, driver), map[string]string{"profiles/tax.yaml": profile, "dsn": d.DSN + "\n"})
+			h.start(t)
+			h.shows(t, map[string]string{"A": "甲", "B": "乙"})
+			exec("UPDATE payers SET name = '甲改', flag = 'N' WHERE id = 'A'", "UPDATE payers SET op = 'D', flag = 'N' WHERE id = 'B'", "INSERT INTO payers VALUES ('C', '丙', '正常', NULL, 'U', 'N')")
+			h.shows(t, map[string]string{"A": "甲改", "C": "丙"})
+			h.rested(t, "tax-table", 1)
+			exec("INSERT INTO payers VALUES ('D', '丁', '正常', 'never', 'U', 'N')")
+			eventually(t, "a row that does not fit waits", func() bool { return h.waiting(t)["entities/tax.csv"] == 1 })
+			h.kill()
+			exec("INSERT INTO payers VALUES ('E', '戊', '正常', NULL, 'U', 'N')")
+			h.start(t)
+			h.shows(t, map[string]string{"A": "甲改", "C": "丙", "E": "戊"})
+			h.rested(t, "tax-table", 1)
+			rows, err := d.Client.Rows(t.Context(), "SELECT id, flag FROM payers ORDER BY id")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := fmt.Sprint(rows), "[[A R] [B R] [C R] [D X] [E R]]"; got != want {
+				t.Errorf("the rows are marked %s, want %s", got, want)
+			}
 			if live, waiting := h.balanced(t, "entities/tax.csv"); live != 3 || waiting != 1 {
 				t.Errorf("%d rows count and %d wait, want 3 and 1", live, waiting)
 			}

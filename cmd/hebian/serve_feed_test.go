@@ -18,7 +18,6 @@ import (
 	"hebian/connectors"
 	"hebian/connectors/life"
 	"hebian/matcher/queue"
-	"hebian/schemas"
 )
 
 // feedLine is a record of a feed as it is pulled.
@@ -151,7 +150,7 @@ func TestFeeds(t *testing.T) {
 			if err := json.Unmarshal(line.Record, &turned); err != nil {
 				t.Fatal(err)
 			}
-			if turned.Number <= last || turned.Case != line.Key || turned.Code != "PAID_NO_SLOT" || turned.Month != "202609" {
+			if turned.Number <= last || turned.Case != line.Key || turned.Code != "PAID_NO_SLOT" || turned.Month != 202609 {
 				t.Errorf("behind %d comes %s", last, line.Record)
 			}
 			last = turned.Number
@@ -272,12 +271,6 @@ func TestFeedsBrought(t *testing.T) {
 		}
 		if s := h.connector(t, name); s.State != life.Waiting && s.State != life.Running || s.Rows != int64(len(hook)) {
 			t.Errorf("%s brought %d records and is %+v", name, len(hook), s)
-		}
-	}
-	var c schemas.Correction
-	for _, out := range findings.Received() {
-		if err := json.Unmarshal(out.JSON, &c); err != nil || out.Key == "" {
-			t.Errorf("%v: %s", err, out.JSON)
 		}
 	}
 	if state := h.look(t, ids[0]).State; state != string(queue.Sent) {

@@ -268,7 +268,7 @@ func TestQuarantineKeyed(t *testing.T) {
 
 // What comes with a token for the sandbox is read and checked as ever, and nothing of it is anywhere but in the sandbox.
 func TestSandbox(t *testing.T) {
-	h := newServed(t, "--as-of", "2026-09-30")
+	h := newFurnished(t, "--as-of", "2026-09-30")
 	h.tokens["try"] = h.issue(t, "--agency", "finance", "--sandbox")
 	h.start(t)
 	files := village(40, 42)
@@ -276,6 +276,7 @@ func TestSandbox(t *testing.T) {
 	for name, content := range files {
 		h.take(t, name, content)
 	}
+	h.caughtUp(t, "2026-09-30")
 	before := h.status(t)
 	r := h.must(t, http.StatusCreated, "try", http.MethodPost, "/v1/deliveries/"+wages, bytes.NewReader(append(payroll(40, 41), gb18030(payLines(1))...)))
 	got := r.receipt(t)

@@ -126,7 +126,7 @@ func TestServeRefuses(t *testing.T) {
 		{"a case claimed by an operator", operator, "POST", "/v1/cases/" + noSlot(41) + "/claim", nil, nil, 403, "forbidden", nil},
 		{"a decision on a case that nobody holds", officer, "POST", "/v1/cases/" + noSlot(41) + "/decide", strings.NewReader(`{"outcome":"confirmed","reason":"查实"}`), nil, 409, "not_held", nil},
 		{"an address that is none", "finance", "GET", "/v1/nothing", nil, nil, 404, "unknown_address", nil},
-		{"a method that is none", "finance", "DELETE", insured, nil, nil, 404, "unknown_address", nil},
+		{"a method that is none", "finance", "DELETE", insured, nil, nil, 405, "unknown_method", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			header := test.header

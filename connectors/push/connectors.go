@@ -27,13 +27,18 @@ type ConnectorAddress struct {
 
 type connectorOutput struct{ Body life.Status }
 
-type steerInput struct {
+type pauseInput struct {
 	ConnectorAddress
-	Verb string `path:"verb" enum:"pause,resume,run,rewind,reset" doc:"pause and resume; run: now; rewind: go on from another position; reset: begin anew. The last two want it paused."`
 	Body *struct {
-		Why      string `json:"why,omitempty" maxLength:"1024" doc:"Why it is paused, in 1,024 bytes of UTF-8 at most."`
-		Position string `json:"position,omitempty" maxLength:"65536" doc:"Where a rewound connector goes on from, in its own words: 65,536 bytes at most. Needed to rewind."`
-	} `required:"false"`
+		Why string `json:"why,omitempty" maxLength:"1024" doc:"Why it is paused, in 1,024 bytes of UTF-8 at most."`
+	} `required:"false" nameHint:"Pause"`
+}
+
+type rewindInput struct {
+	ConnectorAddress
+	Body struct {
+		Position string `json:"position" minLength:"1" maxLength:"65536" doc:"Where it goes on from, in its own words: 65,536 bytes at most."`
+	} `nameHint:"Rewind"`
 }
 
 // maxWhy bounds why a connector is paused, in bytes: it stands in the books with every act.
@@ -75,10 +80,7 @@ func (s *Server) registerConnectors() {
 		OperationID: "get-connector", Method: http.MethodGet, Path: at, Summary: "See how a connector does", Tags: []string{tagConnectors},
 		Description: "Its state with the reason, its position, and what it counted.",
 	}, says("")), scopeRead), s.connector)
-	huma.Register(s.api, s.operation(huma.Operation{
-		OperationID: "steer-connector", Method: http.MethodPost, Path: at + "/{verb}", Summary: "Pause, resume, run, rewind or reset a connector", Tags: []string{tagConnectors},
-		Description: "For operators. Each act is remembered with who did it. Rows that a rewound connector reads again change nothing.",
-	}, withBody(says("not_paused: it must be paused first. paused: it is paused. running: its run has not ended yet."))), s.steer)
+	s.registerSteering(at, says)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "list-dispatches", Method: http.MethodGet, Path: at + "/dispatches", Summary: "See what a connector brought", Tags: []string{tagConnectors},
 		Description: "Numbered dispatches with what the partner answered.",
@@ -89,6 +91,26 @@ func (s *Server) registerConnectors() {
 		OperationID: "resend-dispatch", Method: http.MethodPost, Path: at + "/dispatches/{number}/resend", Summary: "Bring a dispatch again", Tags: []string{tagConnectors},
 		Description: "For operators. The same records under the same number.",
 	}, m), s.resend)
+}
+
+// registerSteering adds what operators do to connectors, below the address of one.
+func (s *Server) registerSteering(at string, says func(conflict string) map[int]string) {
+	op := func(verb, summary, description, conflict string) huma.Operation {
+		m := says(conflict)
+		if verb == "pause" || verb == "rewind" {
+			m = withBody(m)
+		}
+		return s.operation(huma.Operation{
+			OperationID: verb + "-connector", Method: http.MethodPost, Path: at + "/" + verb, Summary: summary, Tags: []string{tagConnectors},
+			Description: "For operators. " + description + " It is remembered with who did it.",
+		}, m)
+	}
+	const notYet = "running: its run has not ended yet."
+	huma.Register(s.api, op("pause", "Pause a connector", "It stays so until it is resumed, also when the hub starts anew. A run on its way is interrupted.", notYet), s.pause)
+	huma.Register(s.api, op("resume", "Resume a connector", "One that is not paused goes on as it does.", ""), s.steer(Connectors.Resume))
+	huma.Register(s.api, op("run", "Run a connector now", "Whatever it waits for.", "paused: it is paused."), s.steer(Connectors.RunNow))
+	huma.Register(s.api, op("rewind", "Have a connector go on from another position", "Rows that it reads again change nothing.", "not_paused: it must be paused first. "+notYet), s.rewind)
+	huma.Register(s.api, op("reset", "Have a connector begin anew", "Rows that it reads again change nothing. Its counts stay.", "not_paused: it must be paused first. "+notYet), s.steer(Connectors.Reset))
 }
 
 // theirs are the connectors that a caller may see.
@@ -131,48 +153,50 @@ func (s *Server) connector(ctx context.Context, in *ConnectorAddress) (*connecto
 	return &connectorOutput{c}, nil
 }
 
-func (s *Server) steer(ctx context.Context, in *steerInput) (*connectorOutput, error) {
-	caller := callerOf(ctx)
-	if _, refused := s.see(ctx, in.Name); refused != nil {
-		return nil, refused
-	}
-	if !caller.Operator {
-		return nil, operatorOnly()
-	}
-	why, position := "", ""
+func (s *Server) pause(ctx context.Context, in *pauseInput) (*connectorOutput, error) {
+	why := ""
 	if in.Body != nil {
-		why, position = in.Body.Why, in.Body.Position
+		why = in.Body.Why
 	}
-	switch {
-	case len(why) > maxWhy || len(position) > connectors.MaxPosition:
-		return nil, notUnderstood("Why has 1,024 bytes at most, and a position 65,536.", "why 最多 1024 字节，position 最多 65536 字节。")
-	case in.Verb == "rewind" && position == "":
-		return nil, notUnderstood("Rewind wants a position; reset begins anew from the start.", "rewind 须提供 position；从头开始请用 reset。")
+	if len(why) > maxWhy {
+		return nil, notUnderstood("Why has 1,024 bytes at most.", "why 最多 1024 字节。")
 	}
-	var err error
-	switch ctx := context.WithoutCancel(ctx); in.Verb {
-	case "pause":
-		err = s.Connectors.Pause(ctx, in.Name, caller.Name, why)
-	case "resume":
-		err = s.Connectors.Resume(ctx, in.Name, caller.Name)
-	case "run":
-		err = s.Connectors.RunNow(ctx, in.Name, caller.Name)
-	case "rewind":
-		err = s.Connectors.Rewind(ctx, in.Name, position, caller.Name)
-	case "reset":
-		err = s.Connectors.Reset(ctx, in.Name, caller.Name)
+	return s.steer(func(c Connectors, ctx context.Context, name, by string) error { return c.Pause(ctx, name, by, why) })(ctx, &in.ConnectorAddress)
+}
+
+func (s *Server) rewind(ctx context.Context, in *rewindInput) (*connectorOutput, error) {
+	position := in.Body.Position
+	if len(position) > connectors.MaxPosition {
+		return nil, notUnderstood("A position has 65,536 bytes at most.", "position 最多 65536 字节。")
 	}
-	switch {
-	case errors.Is(err, life.ErrNotPaused):
-		return nil, problem(http.StatusConflict, "not_paused", "Not paused", "Pause the connector first.", "请先暂停该连接器。")
-	case errors.Is(err, life.ErrPaused):
-		return nil, problem(http.StatusConflict, "paused", "Paused", "The connector is paused; resume it.", "该连接器已暂停，请先恢复。")
-	case errors.Is(err, life.ErrRunning):
-		return nil, problem(http.StatusConflict, "running", "Still running", "The connector is paused, but its run has not ended yet; ask again.", "已暂停，但本次运行尚未结束，请稍后再试。")
-	case err != nil:
-		return nil, s.fault(ctx, "steer connector "+in.Name, err)
+	return s.steer(func(c Connectors, ctx context.Context, name, by string) error {
+		return c.Rewind(ctx, name, position, by)
+	})(ctx, &in.ConnectorAddress)
+}
+
+// steer lets an operator act on a connector. What was begun is done, whether or not the operator still waits.
+func (s *Server) steer(act func(c Connectors, ctx context.Context, name, by string) error) func(context.Context, *ConnectorAddress) (*connectorOutput, error) {
+	return func(ctx context.Context, in *ConnectorAddress) (*connectorOutput, error) {
+		caller := callerOf(ctx)
+		if _, refused := s.see(ctx, in.Name); refused != nil {
+			return nil, refused
+		}
+		if !caller.Operator {
+			return nil, operatorOnly()
+		}
+		err := act(s.Connectors, context.WithoutCancel(ctx), in.Name, caller.Name)
+		switch {
+		case errors.Is(err, life.ErrNotPaused):
+			return nil, problem(http.StatusConflict, "not_paused", "Not paused", "Pause the connector first.", "请先暂停该连接器。")
+		case errors.Is(err, life.ErrPaused):
+			return nil, problem(http.StatusConflict, "paused", "Paused", "The connector is paused; resume it.", "该连接器已暂停，请先恢复。")
+		case errors.Is(err, life.ErrRunning):
+			return nil, problem(http.StatusConflict, "running", "Still running", "The connector is paused, but its run has not ended yet; ask again.", "已暂停，但本次运行尚未结束，请稍后再试。")
+		case err != nil:
+			return nil, s.fault(ctx, "steer connector "+in.Name, err)
+		}
+		return s.connector(ctx, in)
 	}
-	return s.connector(ctx, &in.ConnectorAddress)
 }
 
 func (s *Server) dispatches(ctx context.Context, in *dispatchesInput) (*dispatchesOutput, error) {

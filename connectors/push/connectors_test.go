@@ -53,15 +53,16 @@ func TestSteer(t *testing.T) {
 		{"run", "{}", "run finance-sftp by wang", ""},
 		{"rewind", `{"position":"2026-09-30"}`, "rewind finance-sftp 2026-09-30 by wang", ""},
 		{"rewind", "", "", "invalid"},
+		{"rewind", `{"position":""}`, "", "invalid"},
+		{"rewind", `{}`, "", "invalid"},
 		{"rewind", fmt.Sprintf(`{"position":%q}`, strings.Repeat("长", connectors.MaxPosition/2)), "", "invalid"},
 		{"reset", "", "reset finance-sftp by wang", ""},
 		{"pause", fmt.Sprintf(`{"why":%q}`, strings.Repeat("长", 342)), "", "invalid"},
 		{"pause", `{"reason":"x"}`, "", "invalid"},
 		{"pause", `{`, "", "invalid"},
-		{"stop", "", "", "invalid"},
 	} {
 		*r.desk = *newDesk()
-		out, p := r.call(t, "steer-connector", request{method: http.MethodPost, path: "/v1/connectors/finance-sftp/" + test.verb, body: test.body, token: "hb_operator"})
+		out, p := r.call(t, test.verb+"-connector", request{method: http.MethodPost, path: "/v1/connectors/finance-sftp/" + test.verb, body: test.body, token: "hb_operator"})
 		code := ""
 		if p != nil {
 			code = p.Code()
@@ -71,13 +72,23 @@ func TestSteer(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		err  error
-		code string
-	}{{life.ErrNotPaused, "not_paused"}, {life.ErrPaused, "paused"}, {life.ErrRunning, "running"}, {connectors.ErrFull, "disk_full"}, {errors.New("secret"), "internal"}} {
-		for _, verb := range []string{"pause", "resume", "run", "rewind", "reset"} {
+		err   error
+		code  string
+		verbs []string // that it can befall
+	}{
+		{life.ErrNotPaused, "not_paused", []string{"rewind", "reset"}},
+		{life.ErrPaused, "paused", []string{"run"}},
+		{life.ErrRunning, "running", []string{"pause", "rewind", "reset"}},
+		{connectors.ErrFull, "disk_full", []string{"pause", "resume", "run", "rewind", "reset"}},
+		{errors.New("secret"), "internal", []string{"pause", "resume", "run", "rewind", "reset"}},
+	} {
+		for _, verb := range test.verbs {
 			r.desk.connectors.err = fmt.Errorf("connector: %w", test.err)
-			out, p := r.call(t, "steer-connector", request{method: http.MethodPost, path: "/v1/connectors/finance-sftp/" + verb, body: `{"position":"x"}`, token: "hb_operator"})
-			if p == nil || p.Code() != test.code || strings.Contains(out.Body.String(), "secret") {
+			q := request{method: http.MethodPost, path: "/v1/connectors/finance-sftp/" + verb, token: "hb_operator"}
+			if verb == "rewind" {
+				q.body = `{"position":"x"}`
+			}
+			if out, p := r.call(t, verb+"-connector", q); p == nil || p.Code() != test.code || strings.Contains(out.Body.String(), "secret") {
 				t.Errorf("%s: %v answers %d %v", verb, test.err, out.Code, p)
 			}
 		}

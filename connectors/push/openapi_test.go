@@ -92,7 +92,8 @@ func TestOpenAPI(t *testing.T) {
 	want := []string{
 		"begin-upload", "declare-complete", "delete-upload", "deliver-file", "deliver-upload", "discard-delivery", "discard-rows", "download-quarantined-rows", "get-connector",
 		"get-profile", "get-receipt", "get-upload", "list-connectors", "list-dispatches", "list-expected", "list-feeds", "list-periods", "list-quarantine", "list-quarantined-rows",
-		"list-receipts", "list-refused-rows", "pull-feed", "release-delivery", "resend-dispatch", "resubmit-rows", "retry-rows", "send-part", "steer-connector",
+		"list-receipts", "list-refused-rows", "pause-connector", "pull-feed", "release-delivery", "resend-dispatch", "reset-connector", "resubmit-rows", "resume-connector", "retry-rows",
+		"rewind-connector", "run-connector", "send-part",
 	}
 	if !slices.Equal(ids, want) {
 		t.Errorf("operations %q, want %q", ids, want)

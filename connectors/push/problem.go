@@ -350,6 +350,12 @@ func (a api) Transform(ctx huma.Context, status string, v any) (any, error) {
 	return a.API.Transform(ctx, status, v)
 }
 
+// Speaking gives an API whose own errors are problems, too, for operations beside those of the doors. It is no huma.Group.
+func Speaking(on huma.API) huma.API { return api{on} }
+
+// Answers documents the problems of such an operation: what each status means.
+func Answers(on huma.API, op *huma.Operation, says map[int]string) { api{on}.answers(op, says) }
+
 // doorProblem names the schema of a problem in the OpenAPI document, where other rooms may have a Problem of
 // their own.
 type doorProblem Problem

@@ -115,6 +115,7 @@ const (
 func (s *Server) operation(op huma.Operation, says map[int]string) huma.Operation {
 	op.Security = []map[string][]string{{security: {}}}
 	op.Middlewares = huma.Middlewares{s.authenticate}
+	op.RejectUnknownQueryParameters = true // ?mod=add must not pass for a whole file
 	says[http.StatusUnauthorized] = "unauthorized: no token, or one that opens nothing."
 	says[http.StatusInternalServerError] = "internal: the hub's own fault."
 	says[http.StatusForbidden] = strings.TrimPrefix(says[http.StatusForbidden]+" forbidden: the token is not for this. sandbox_closed: the token opens the sandbox, which this is no part of.", " ")

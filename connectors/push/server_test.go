@@ -148,6 +148,7 @@ func TestRefused(t *testing.T) {
 		{name: "another agency's file name", request: request{path: "/v1/deliveries/finance/deaths.csv"}, status: 404, code: "unknown_file", known: files},
 		{name: "a path for a name", request: request{path: "/v1/deliveries/finance/..%2Ffinance%2Fpayroll-202609.csv"}, status: 404, code: "unknown_file", known: files},
 		{name: "a path backwards", request: request{path: `/v1/deliveries/finance/..%5Cpayroll-202609.csv`}, status: 404, code: "unknown_file", known: files},
+		{name: "a slip in a name", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?mod=add"}, status: 422, code: "invalid"},
 		{name: "unknown mode", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?mode=replace"}, status: 422, code: "invalid"},
 		{name: "a key that is no key", request: request{header: map[string]string{"Idempotency-Key": "é"}}, status: 422, code: "invalid"},
 		{name: "add without a key", request: request{path: "/v1/deliveries/finance/payroll-202609.csv?mode=add"}, status: 400, code: "key_required"},

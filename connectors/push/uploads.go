@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -96,7 +97,7 @@ func uploadProblems(more map[int]string) map[int]string {
 }
 
 func (s *Server) registerUploads() {
-	huma.Register(s.api, scoped(s.operation(huma.Operation{
+	begin := scoped(s.operation(huma.Operation{
 		OperationID:   "begin-upload",
 		Method:        http.MethodPost,
 		Path:          "/v1/uploads",
@@ -113,7 +114,10 @@ func (s *Server) registerUploads() {
 		http.StatusRequestEntityTooLarge: "too_large: the file is larger than the hub takes.",
 		http.StatusUnprocessableEntity:   "not_keyed: merge, and the file has no row key. wrong_period: no month, or not that of the name. key_reused: another upload is on its way under the key. invalid: the request is not understood.",
 		http.StatusInsufficientStorage:   "disk_full: no room on the disk.",
-	})), scopeDeliver), s.beginUpload)
+	})), scopeDeliver)
+	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[PartialUpload](), true, "")
+	begin.Responses["200"] = &huma.Response{Description: "It was begun earlier and goes on.", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	huma.Register(s.api, begin, s.beginUpload)
 	huma.Register(s.api, scoped(s.operation(huma.Operation{
 		OperationID: "get-upload",
 		Method:      http.MethodGet,
