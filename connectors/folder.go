@@ -24,6 +24,8 @@ type Found struct {
 	In    string // encoding; "": as the profile says
 	// Mended: its rows were refused before and come back corrected, with the columns that a download of them has.
 	Mended bool
+	// Lines are the lines of a mended file that are read; nil: all.
+	Lines map[int64]bool
 }
 
 // Folder is what lies in a county folder.

@@ -228,7 +228,7 @@ func TestMended(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(mended.Mends) != 4 || mended.Mends[0] != rows[0].Row {
+			if len(mended.Mends) != 4 || mended.Mends[0].Row != rows[0].Row {
 				t.Errorf("it mends %v", mended.Mends)
 			}
 			if form == connectors.XLSX { // nothing was corrected

@@ -29,12 +29,15 @@ type layout struct {
 func (p *pipeline) header(block *text.Block) (layout, error) {
 	refuse := func(line int64, format string, args ...any) (layout, error) {
 		reason := fmt.Sprintf(format, args...)
-		if looks := text.Diagnose(p.source.head, p.encoding); looks != "" {
+		if looks := p.looks(); looks != "" {
 			reason = fmt.Sprintf("%s (the file %s)", reason, looks)
 		}
 		return layout{}, &FileError{File: p.found.Name, Line: line, Reason: reason}
 	}
 	want := fmt.Sprintf("want a header row in %s with %s", p.encoding, strings.Join(required(p.found.Columns), ", "))
+	if p.found.form() != CSV {
+		want = fmt.Sprintf("want the first row to be the header, with %s", strings.Join(required(p.found.Columns), ", "))
+	}
 	if len(block.Records) == 0 {
 		return refuse(1, "no header row; %s", want)
 	}
@@ -69,7 +72,7 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 		if known[i] {
 			continue
 		}
-		if header != "" && len(l.unknown) < maxUnknown {
+		if header != "" && len(l.unknown) < maxUnknown && !(p.found.Mended && slices.Contains(notes, header)) {
 			l.unknown = append(l.unknown, shortened(header))
 		}
 		if len(header) > maxHeaderBytes || names+len(header) > maxHeadersBytes {
@@ -82,6 +85,21 @@ func (p *pipeline) header(block *text.Block) (layout, error) {
 	slices.SortStableFunc(l.others, func(a, b otherColumn) int { return strings.Compare(a.header, b.header) })
 	block.Records = block.Records[1:]
 	return l, nil
+}
+
+// looks says what a text file looks like that has no header as it should be; "" where there is nothing to say.
+func (p *pipeline) looks() string {
+	if p.found.form() != CSV {
+		return ""
+	}
+	if head := strings.TrimLeft(string(p.source.head), "\uFEFF \t\r\n"); strings.HasPrefix(head, "[") || strings.HasPrefix(head, "{") {
+		return "looks like JSON: give its name the ending .json, or .ndjson for an object a line"
+	}
+	looks := text.Diagnose(p.source.head, p.encoding)
+	if looks == "looks like UTF-8" || looks == "looks like GB18030" {
+		looks += fmt.Sprintf(", and the profile wants %s: save it so, or send it as .xlsx", p.encoding)
+	}
+	return looks
 }
 
 // find looks for the column among the headers of a file: by its own name, then by another one, then by one that differs in width, blanks,

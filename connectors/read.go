@@ -41,7 +41,13 @@ type Reading struct {
 	Encoding       string   // "" where the form says it itself
 	Columns        []string // the header row, where there is one
 	Notes          []string // what else the agency should know, 100 at most
-	Mends          []string // rows in quarantine that a mended file names
+	Mends          []Mend   // rows in quarantine that a mended file names
+}
+
+// Mend is a line of a mended file that stands for a row in quarantine.
+type Mend struct {
+	Line int64
+	Row  string
 }
 
 // FileError says that a file as a whole is not what its profile describes. The other files are not
@@ -117,7 +123,7 @@ type pipeline struct {
 	source   *watchedFile
 	layout   layout
 	unknown  []string
-	mends    []string
+	mends    []Mend
 	taken    int // rows handed over
 }
 
@@ -127,9 +133,9 @@ type job struct {
 	accepted []schemas.Record
 	misfits  []schemas.Record
 	unknown  []string
-	mends    []string // rows in quarantine that it names
-	bytes    []byte   // what records point into
-	read     int64    // how far the file has been cut
+	mends    []Mend // rows in quarantine that it names
+	bytes    []byte // what records point into
+	read     int64  // how far the file has been cut
 	err      error
 	done     chan struct{}
 }

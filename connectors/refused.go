@@ -47,7 +47,7 @@ var notes = []string{noteRow, noteLine, noteColumn, noteReason, noteDetail, note
 var RefusedForms = []Form{CSV, NDJSON, XLSX}
 
 // WriteRefused writes refused rows as a file in a form, the reason of each in front of its own columns: corrected, the file can be
-// handed in as a mended one. A file of tables has the header of the first row; rows of other headers, and those that can't be cut into cells, stand in
+// handed in as a mended one. A table has the columns of all rows; a row that can't be cut into cells stands in
 // the column _raw. In CSV and workbooks a cell that a spreadsheet program would run is disarmed.
 func WriteRefused(w io.Writer, form Form, encoding string, rows []QuarantinedRow) error {
 	switch form {
@@ -80,16 +80,16 @@ func refusedHeader(rows []QuarantinedRow) []string {
 	return append(header, noteRaw)
 }
 
-// tableColumns are the columns of the first row that has any; rows of objects have their keys.
+// tableColumns are the columns that rows have, in the order they come: those of their headers, the keys of objects. What a download put in
+// front of them is none.
 func tableColumns(rows []QuarantinedRow) []string {
 	var columns []string
+	seen := map[string]bool{}
 	for i := range rows {
-		if len(rows[i].Columns) > 0 {
-			return rows[i].Columns
-		}
-		cells, ok := rows[i].members()
+		cells, _ := rows[i].own()
 		for _, c := range cells {
-			if ok && !slices.Contains(columns, c.Column) && len(columns) < sampleColumns {
+			if !seen[c.Column] && len(columns) < sampleColumns {
+				seen[c.Column] = true
 				columns = append(columns, c.Column)
 			}
 		}
@@ -114,26 +114,18 @@ func writeCells(rows []QuarantinedRow, write func(cells ...string) error) error 
 	return nil
 }
 
-// cells cuts the row into the columns of a table.
+// cells puts what the row holds into the columns of a table.
 func (r *QuarantinedRow) cells(columns []string) ([]string, bool) {
-	if !r.Form.columned() {
-		members, ok := r.members()
-		cells := make([]string, len(columns))
-		for _, m := range members {
-			at := slices.Index(columns, m.Column)
-			if at < 0 {
-				return nil, false
-			}
-			cells[at] = m.Text
+	own, ok := r.own()
+	cells := make([]string, len(columns))
+	for _, m := range own {
+		at := slices.Index(columns, m.Column)
+		if at < 0 {
+			return nil, false
 		}
-		return cells, ok
+		cells[at] = m.Text
 	}
-	line, ok := r.decoded()
-	if !ok || !slices.Equal(r.Columns, columns) {
-		return nil, false
-	}
-	cells, flaw := text.SplitFields(line, nil)
-	return cells, flaw == nil && len(cells) == len(columns)
+	return cells, ok
 }
 
 // members cuts a row of an object form into its members.
@@ -146,23 +138,39 @@ func (r *QuarantinedRow) members() ([]schemas.Cell, bool) {
 	return object.Rest, object.Read(line) == nil
 }
 
-// decoded is the row as text, if it is all there and all of it stands for characters.
-func (r *QuarantinedRow) decoded() (string, bool) {
-	line, flaw := text.NewDecoder(r.encoding()).Decode(r.Raw)
-	return line, flaw == nil && r.Whole
+// decoded is the row as text, if all of it is there. Bytes that stand for no character are written as U+FFFD and their digits,
+// which no reading takes for text.
+func (r *QuarantinedRow) decoded() (line string, ok bool) {
+	return r.text(), r.Whole
 }
 
-// text is the row as text for a person to look at: bytes that stand for no character are written \xNN.
+// text is the row as text. In both encodings a comma is never part of a longer character, so that what is damaged spoils its own cell only.
 func (r *QuarantinedRow) text() string {
-	if line, flaw := text.NewDecoder(r.encoding()).Decode(r.Raw); flaw == nil {
+	decoder := text.NewDecoder(r.encoding())
+	if line, flaw := decoder.Decode(r.Raw); flaw == nil {
 		return line
 	}
 	var b strings.Builder
-	for _, c := range bytes.ToValidUTF8(r.Raw, []byte("\xff")) {
-		if c < ' ' || c == 0xff {
-			fmt.Fprintf(&b, `\x%02X`, c)
-		} else {
-			b.WriteByte(c)
+	for i, piece := range bytes.Split(r.Raw, []byte{','}) {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if cell, flaw := decoder.Decode(piece); flaw == nil {
+			b.WriteString(cell)
+			continue
+		}
+		damaged := false
+		for _, c := range piece {
+			switch plain := c >= ' ' && c < 0x7f; {
+			case plain:
+				b.WriteByte(c)
+				damaged = false
+				continue
+			case !damaged:
+				b.WriteRune('\uFFFD')
+			}
+			damaged = true
+			fmt.Fprintf(&b, "%02X", c)
 		}
 	}
 	return b.String()
@@ -204,17 +212,20 @@ func writeObjects(w io.Writer, rows []QuarantinedRow) error {
 	return nil
 }
 
-// own is what the row itself holds, as members.
-func (r *QuarantinedRow) own() ([]schemas.Cell, bool) {
+// own is what the row itself holds, as members. Notes of an earlier download are left out.
+func (r *QuarantinedRow) own() (members []schemas.Cell, ok bool) {
 	if !r.Form.columned() {
-		return r.members()
+		members, ok = r.members()
+	} else if line, whole := r.decoded(); whole && len(r.Columns) > 0 {
+		cells, flaw := text.SplitFields(line, nil)
+		if flaw == nil && len(cells) == len(r.Columns) {
+			for i, cell := range cells {
+				members = append(members, schemas.Cell{Column: r.Columns[i], Text: cell})
+			}
+			ok = true
+		}
 	}
-	cells, ok := r.cells(r.Columns)
-	members := make([]schemas.Cell, len(cells))
-	for i, cell := range cells {
-		members[i] = schemas.Cell{Column: r.Columns[i], Text: cell}
-	}
-	return members, ok
+	return slices.DeleteFunc(members, func(c schemas.Cell) bool { return slices.Contains(notes, c.Column) }), ok
 }
 
 // member writes a string in JSON, without the line end that an encoder puts behind it.

@@ -46,8 +46,8 @@ func Suggest(s Sample, subject string) (Suggestion, error) {
 	}
 	slices.SortStableFunc(fits, func(a, b fit) int { return cmp.Compare(b.score(), a.score()) })
 	best := fits[0]
-	if best.score() <= 0 {
-		return Suggestion{}, fmt.Errorf("no column of the sample looks like one that the hub knows: its columns are %s", strings.Join(s.Headers, ", "))
+	if len(best.columns) == 0 {
+		return Suggestion{}, fmt.Errorf("no column of the sample looks like one that the hub knows; hebian profile show --subjects lists what it does. The sample has %s", strings.Join(s.Headers, ", "))
 	}
 	out := Suggestion{Sample: s, Subject: best.subject.Name, Columns: best.columns}
 	for _, header := range s.Headers {

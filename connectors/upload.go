@@ -97,6 +97,7 @@ type Receipt struct {
 	Connector      string    `json:"connector,omitempty" doc:"Connector that fetched it."`
 	By             string    `json:"by,omitempty" doc:"Who handed it over, or settled rows in quarantine."`
 	Settled        int64     `json:"settled,omitempty" doc:"Rows in quarantine that it settled: corrected, released or discarded."`
+	Left           int64     `json:"left,omitempty" doc:"Of a corrected file: rows that it names and that stay in quarantine as they were, since they do not fit yet or wait there no more."`
 	Note           string    `json:"note,omitempty" doc:"Why rows were discarded."`
 	Sandbox        bool      `json:"sandbox,omitempty" doc:"It was checked in the sandbox, and nothing of it counts."`
 	Started        time.Time `json:"started"`

@@ -31,6 +31,7 @@ type worker struct {
 	seen      map[string]bool // unknown keys met so far
 	key       *rowKey         // of a file whose rows are known by a key; else nil
 	lossy     bool            // the form may have lost what stood in a cell
+	lines     map[int64]bool  // that are read; nil: all
 	mended    bool            // rows that were refused come back corrected
 }
 
@@ -57,6 +58,7 @@ func (p *pipeline) worker() (*worker, error) {
 		key:       newRowKey(p.found.File),
 		lossy:     !p.found.form().encoded() || p.found.form() == DBF,
 		mended:    p.found.Mended,
+		lines:     p.found.Lines,
 	}
 	if !p.found.form().columned() {
 		w.object = text.NewObject(p.layout.keys...)
@@ -71,6 +73,9 @@ func (w *worker) run(j *job) {
 	j.mends = j.mends[:0]
 	for i := range j.block.Records {
 		record := &j.block.Records[i]
+		if w.lines != nil && !w.lines[record.Line] {
+			continue
+		}
 		header, reason, detail := w.read(record, j)
 		if reason == "" {
 			j.err = w.accept(record, j)
@@ -109,7 +114,7 @@ func (w *worker) read(record *text.Record, j *job) (header string, reason schema
 		return flaw.Column, flaw.Reason, flaw.Detail
 	}
 	if w.mended {
-		w.others = w.unnoted(j)
+		w.others = w.unnoted(record.Line, j)
 	}
 	if w.key != nil {
 		var missing string
@@ -124,10 +129,10 @@ func (w *worker) read(record *text.Record, j *job) (header string, reason schema
 }
 
 // unnoted notes which row in quarantine a mended one stands for, and gives its other cells without what a download put there.
-func (w *worker) unnoted(j *job) []schemas.Cell {
+func (w *worker) unnoted(line int64, j *job) []schemas.Cell {
 	for _, cell := range w.others {
 		if cell.Column == noteRow {
-			j.mends = append(j.mends, strings.Clone(cell.Text))
+			j.mends = append(j.mends, Mend{line, strings.Clone(cell.Text)})
 		}
 	}
 	return slices.DeleteFunc(w.others, func(c schemas.Cell) bool { return slices.Contains(notes, c.Column) })

@@ -83,6 +83,7 @@ type Session struct {
 	withdrawal withdrawal
 	discarded  map[schemas.ID]bool // misfits that wait no more when they come again
 	silenced   int64               // of these, how many came
+	absent     int64               // rows that say that they are gone, where that changes nothing
 	ordinals   tally               // of equal rows in this file
 	change     *changeSet          // instead of the six above: rows to add or to take back
 	merge      *mergeSet           // or rows that replace those of their keys
@@ -346,10 +347,17 @@ func (s *Session) take(ctx context.Context, index uint8, records []schemas.Recor
 	switch {
 	case len(records) > 0 && s.manifest.Mode == Discard:
 		return fmt.Errorf("deliver %s: a discard has no rows", s.manifest.File)
-	case (s.merge == nil || index == misfitIndex) && slices.ContainsFunc(records, isGone):
-		return fmt.Errorf("deliver %s: a row that is gone, in mode %s", s.manifest.File, s.manifest.Mode)
+	case index == misfitIndex && slices.ContainsFunc(records, isGone):
+		return fmt.Errorf("deliver %s: a misfit that is gone", s.manifest.File)
 	case s.merge != nil:
 		return s.collectMerge(index, records)
+	case slices.ContainsFunc(records, isGone): // it is not among those that its agency has
+		left := slices.DeleteFunc(slices.Clone(records), isGone)
+		gone := int64(len(records) - len(left))
+		s.receipt.RowsRead -= int64(len(left)) // counted below
+		s.receipt.Unchanged += gone
+		s.absent += gone
+		return s.take(ctx, index, left)
 	case s.change != nil:
 		return s.collect(topic, records)
 	}
@@ -481,7 +489,7 @@ func (s *Session) Finish(ctx context.Context, e Ending) (Receipt, error) {
 // complete writes into the receipt what the delivery did.
 func (s *Session) complete(ctx context.Context) (err error) {
 	r := &s.receipt
-	r.Outcome, r.Live, r.Refused = Complete, r.Accepted, r.Quarantined-s.silenced
+	r.Outcome, r.Live, r.Refused = Complete, r.Accepted-s.absent, r.Quarantined-s.silenced
 	switch {
 	case s.merge != nil:
 		r.Live, r.Refused, r.Spans = s.before.Live+s.merge.net, s.before.Refused+s.merge.misfits-r.Settled, s.merge.spans

@@ -139,7 +139,20 @@ func (c *connectorConfig) check(config string, agencies []connectors.Profile) er
 			c.Every = fetchEvery
 		}
 	}
+	c.hurry()
 	return c.readSecrets(config)
+}
+
+// callBudget is how long a connector tries a call where nothing else is said: then its trouble is shown, and it comes back by itself.
+const callBudget = 45 * time.Second
+
+func (c *connectorConfig) hurry() {
+	switch {
+	case c.REST != nil && c.REST.Budget == 0:
+		c.REST.Budget = max(callBudget, c.REST.Timeout)
+	case c.Webhook != nil && c.Webhook.Budget == 0:
+		c.Webhook.Budget = max(callBudget, c.Webhook.Timeout)
+	}
 }
 
 // checkFile looks whether there is such a file, and sets which names on an SFTP server are its.

@@ -175,6 +175,9 @@ func (f *feeds) findings(ctx context.Context, agency, after string, limit, bytes
 		}
 	}
 	turns, last, more, err := f.queue.Turns(ctx, agency, at, limit)
+	if errors.Is(err, queue.ErrCursor) { // beyond the end: of a database that was put back, perhaps
+		return "", false, push.ErrCursor
+	}
 	if err != nil {
 		return "", false, err
 	}

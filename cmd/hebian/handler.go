@@ -124,7 +124,7 @@ const maxLooked = 1000
 func (s *service) came(ctx context.Context, agency, file string, period schemas.Month) (day schemas.Date, err error) {
 	next := period.Add(1) // the last month of the period after it
 	if found, ok := connectors.Describe(s.agencies, file); ok && found.Due != nil {
-		next = period.Add(map[connectors.Cycle]int{connectors.Monthly: 1, connectors.Quarterly: 3, connectors.Yearly: 12}[found.Due.Every])
+		next = period.Add(found.Due.Every.Months())
 	}
 	all, err := s.deliveries.List(ctx, hub.ReceiptFilter{Agency: agency, File: file, Outcome: hub.Complete, Limit: maxLooked})
 	for _, r := range all {
@@ -183,6 +183,14 @@ func refuse(ctx huma.Context, p *push.Problem) {
 // nowhere answers who asks for an address below /v1 that there is not, or by a method that it does not have.
 func nowhere(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/v1/deliveries/") {
+			p := problem(http.StatusMethodNotAllowed, "use_post", "Use POST", "Files are delivered with POST: curl -X POST -T FILE.", "请用 POST 报送文件：curl -X POST -T 文件。")
+			w.Header().Set("Allow", http.MethodPost)
+			w.Header().Set("Content-Type", p.ContentType(""))
+			w.WriteHeader(p.Status)
+			json.NewEncoder(w).Encode(p) //nolint:errcheck // whoever asked may have gone
+			return
+		}
 		p := problem(http.StatusNotFound, "unknown_address", "Unknown address", "There is nothing at that address; /openapi.json describes what there is.", "没有此地址，接口说明见 /openapi.json。")
 		if allowed := methodsAt(mux, r); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))

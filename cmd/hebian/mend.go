@@ -130,40 +130,65 @@ const (
 // Resubmit takes corrected rows in.
 func (m mending) Resubmit(ctx context.Context, u connectors.Upload) (connectors.Receipt, error) {
 	u.Mended = true
-	reading, err := m.door("", nil).Read(ctx, u.Found, new(fitting))
+	var fits fitting
+	reading, err := m.door("", nil).Read(ctx, u.Found, &fits)
 	if fileErr := new(connectors.FileError); errors.As(err, &fileErr) {
 		return connectors.Receipt{}, problem(http.StatusUnprocessableEntity, "file_refused", "The file was refused", fileErr.Error(), "文件无法读取："+fileErr.Error())
 	}
 	if err != nil {
 		return connectors.Receipt{}, err
 	}
+	if len(reading.Mends) == 0 {
+		return connectors.Receipt{}, problem(http.StatusUnprocessableEntity, "no_rows_named", "No rows are named",
+			"The file has no column _row that names rows in quarantine: send the corrected download. A whole new version goes to /v1/deliveries.", "文件缺少 _row 列，请送回更正后的下载文件；整份重报请用 /v1/deliveries。")
+	}
 	manifest := manifestOf(u)
 	manifest.Note = correctedNote
+	if manifest.Key == "" {
+		manifest.Key = u.Name + " " + u.Digest // sent again, it is not taken in twice
+	}
+	if r, found, err := m.ByKey(ctx, u.Agency, manifest.Key); found || err != nil {
+		return r, err
+	}
 	if manifest.Mode = hub.Add; u.Keyed() {
 		manifest.Mode = hub.Merge
-	} else if manifest.Key == "" {
-		manifest.Key = u.Name + " " + u.Digest // sent again, it is not taken in twice
-		if r, found, err := m.ByKey(ctx, u.Agency, manifest.Key); found || err != nil {
-			return r, err
-		}
 	}
-	if manifest.Settles, err = idsOf(reading.Mends); err != nil {
-		return connectors.Receipt{}, problem(http.StatusUnprocessableEntity, "unknown_row", "Unknown row", err.Error(), "_row 列中有不存在的行号。")
+	if u.Lines, manifest.Settles, err = m.ready(ctx, u, reading.Mends, fits.lines); err != nil {
+		return connectors.Receipt{}, err
 	}
-	r, err := m.take(ctx, m.door("", nil), u.Found, manifest)
-	return answer(r, err)
+	if len(u.Lines) == 0 {
+		return connectors.Receipt{}, problem(http.StatusConflict, "nothing_fits", "Nothing fits yet",
+			fmt.Sprintf("None of the %d rows that the file names fits and still waits in quarantine. They stay there as they are.", len(reading.Mends)), "文件所列各行均不能接收，或已不在隔离区；隔离区内容未变。")
+	}
+	taken, err := m.take(ctx, m.door("", nil), u.Found, manifest)
+	r, err := answer(taken, err)
+	r.Left = int64(len(reading.Mends) - len(u.Lines))
+	return r, err
 }
 
-func idsOf(rows []string) ([]schemas.ID, error) {
-	ids := make([]schemas.ID, 0, len(rows))
-	for _, row := range rows {
-		id, ok := schemas.ParseID(row)
-		if !ok {
-			return nil, fmt.Errorf("%q is no row in quarantine", row)
-		}
-		ids = append(ids, id)
+// ready chooses the lines of a corrected file that come in: those that fit and whose row still waits in quarantine, each row once. The rows of the
+// others stay where they are: nothing is lost that was not mended.
+func (m mending) ready(ctx context.Context, u connectors.Upload, mends []connectors.Mend, fit []int64) (lines map[int64]bool, settles []schemas.ID, err error) {
+	waiting, fits := map[string]bool{}, map[int64]bool{}
+	if err := m.Rows(ctx, u.Agency, u.Name, func(r connectors.QuarantinedRow) error {
+		waiting[r.Row] = true
+		return nil
+	}); err != nil {
+		return nil, nil, err
 	}
-	return ids, nil
+	for _, line := range fit {
+		fits[line] = true
+	}
+	lines = map[int64]bool{}
+	for _, mend := range mends {
+		if !fits[mend.Line] || !waiting[mend.Row] {
+			continue
+		}
+		delete(waiting, mend.Row)
+		id, _ := schemas.ParseID(mend.Row) // the hub's own
+		lines[mend.Line], settles = true, append(settles, id)
+	}
+	return lines, settles, nil
 }
 
 // chosen are the rows of a file that are named, or all if none is.
@@ -177,7 +202,8 @@ func (m mending) chosen(ctx context.Context, agency, file string, rows []string)
 			return nil
 		}
 		if len(chosen) == mostMended {
-			return problem(http.StatusUnprocessableEntity, "too_many_rows", "Too many rows", fmt.Sprintf("More than %d rows are meant: name rows, or a reason.", mostMended), fmt.Sprintf("行数超过 %d，请指定行或原因。", mostMended))
+			return problem(http.StatusUnprocessableEntity, "too_many_rows", "Too many rows",
+				fmt.Sprintf("More than %d rows are meant: name rows, or a reason.", mostMended), fmt.Sprintf("行数超过 %d，请指定行或原因。", mostMended))
 		}
 		r.Raw = slices.Clone(r.Raw)
 		chosen = append(chosen, r)

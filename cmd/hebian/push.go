@@ -62,7 +62,10 @@ func (c *pushCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	for _, r := range receipts {
-		if r.Quarantined > 0 {
+		switch {
+		case r.Quarantined > 0 && r.Sandbox:
+			fmt.Fprintf(s.err, "%s: %d rows would be refused; why: hebian receipt show %d\n", r.File, r.Quarantined, r.Delivery)
+		case r.Quarantined > 0 && r.Outcome == connectors.Complete:
 			fmt.Fprintf(s.err, "%s: %d rows were refused; why: hebian receipt show %d; to correct them: hebian quarantine download %s --out FILE, then hebian quarantine resubmit %s FILE\n",
 				r.File, r.Quarantined, r.Delivery, r.File, r.File)
 		}

@@ -277,8 +277,8 @@ func printMended(f format, s streams, r *connectors.Receipt) error {
 	}); err != nil {
 		return err
 	}
-	if r.Quarantined > 0 {
-		fmt.Fprintf(s.err, "%s: %d rows are still wrong and wait as new rows; hebian quarantine download %s --out FILE\n", r.File, r.Quarantined, r.File)
+	if r.Left > 0 {
+		fmt.Fprintf(s.err, "%s: %d rows are still wrong, or wait no more, and stay as they were; hebian quarantine show %s\n", r.File, r.Left, r.File)
 	}
 	if r.Outcome != connectors.Complete {
 		return fmt.Errorf("%s is %s: %s", r.File, r.Outcome, r.Error)

@@ -264,6 +264,7 @@ func (s *taxService) merging(name string) string {
 // An agency's HTTP service is read on and on: new rows, changed rows and rows that are gone, pages of them. What is no row goes to
 // quarantine and stops nothing; a kill loses no place; and what is read again from the start changes nothing.
 func TestDoorsREST(t *testing.T) {
+	t.Parallel()
 	service := newTaxService(t)
 	for n := range 25 {
 		service.put(fmt.Sprintf("T%02d", n), fmt.Sprintf("企业%d", n))
@@ -324,6 +325,7 @@ func TestDoorsREST(t *testing.T) {
 
 // A service that always gives everything is a file that is replaced: as it was, it is no new delivery, also after a start.
 func TestDoorsWhole(t *testing.T) {
+	t.Parallel()
 	service := newTaxService(t)
 	service.put("T1", "甲")
 	service.put("T2", "乙")
@@ -351,6 +353,61 @@ connectors:
 	h.take(t, "entities/tax.csv", gb18030("纳税人识别号,纳税人名称,纳税人状态\nT9,别人,正常\n"))
 	eventually(t, "the service's word counts again", func() bool { return len(h.receipts(t, operator, "entities/tax.csv")) == 4 })
 	h.shows(t, service.rows)
+}
+
+// An agency that no built-in profile knows is described by the template that comes with the hub, is connected, and has a token; its register
+// is kept, though it is none of the sources of legal entities.
+func TestDoorsNewAgency(t *testing.T) {
+	t.Parallel()
+	service, err := connectortest.NewService(connectortest.ServiceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	row := func(key, name, op string) {
+		text := fmt.Sprintf(`{"登记编号":%q,"名称":%q,"状态":"正常","成立日期":"2020年1月2日","操作":%q}`, key, name, op)
+		service.Put(connectortest.ServiceRow{Key: key, JSON: []byte(text)})
+	}
+	row("R1", "某协会", "")
+	row("R2", "某学会", "")
+	h := newConnected(t, usual+fmt.Sprintf(`
+connectors:
+  - name: new-one
+    agency: my-agency
+    file: register.csv
+    every: 100ms
+    rest: {url: %s/feed, allow: [127.0.0.0/8], rate: {per_second: 1000, burst: 1000}, mode: merge, rows_at: data.items, paging: {style: cursor, next_at: data.next}}
+`, service.URL()), map[string]string{"profiles/new.yaml": string(connectors.Template)})
+	h.start(t)
+	const file = "entities/register.csv"
+	newest := func() (r connectors.Receipt) {
+		if all := h.receipts(t, operator, file); len(all) > 0 {
+			r = all[len(all)-1]
+		}
+		return r
+	}
+	eventually(t, "both rows are in", func() bool { return newest().Live == 2 })
+	row("R2", "", "D")
+	row("R3", "某商会", "")
+	row("R1", "某协会改名", "")
+	eventually(t, "changes are in", func() bool { s := h.connector(t, "new-one"); return s.Rows == 5 })
+	if live, waiting := h.balanced(t, file); live != 2 || waiting != 0 {
+		t.Errorf("%d rows count and %d wait, want 2 and 0", live, waiting)
+	}
+	h.caughtUp(t, "2026-09-30")
+	config := h.args[slices.Index(h.args, "--config")+1]
+	h.tokens["my-agency"] = h.issue(t, "--agency", "my-agency", "--config", config)
+	if all := h.receipts(t, "my-agency", ""); len(all) == 0 || all[0].Agency != "my-agency" {
+		t.Errorf("the agency sees %+v", all)
+	}
+	h.must(t, http.StatusCreated, "my-agency", http.MethodPost, "/v1/deliveries/my-agency/wages-202609.csv", bytes.NewReader(payroll(1, 2)))
+	h.caughtUp(t, "2026-09-30")
+	h.kill()
+	h.start(t)
+	h.rested(t, "new-one", 2)
+	if s := h.connector(t, "new-one"); s.Rows != 5 || s.Failures != 0 {
+		t.Errorf("after a kill: %+v", s)
+	}
 }
 
 // sftpIn is the configuration of a connector that fetches files from an SFTP server.
@@ -394,6 +451,7 @@ func lay(t *testing.T, dir, name string, content []byte) {
 // Files on an agency's SFTP server come in under their names, of any month; a file that is replaced is a new version; one that can't be
 // read has a receipt that says so, and keeps no other waiting.
 func TestDoorsSFTP(t *testing.T) {
+	t.Parallel()
 	server, dir := newSFTP(t)
 	lay(t, dir, "payroll-202608.csv", bytes.ReplaceAll(payroll(1, 2), gb18030("5000"), gb18030("4000")))
 	lay(t, dir, "payroll-202609.csv", payroll(1, 2, 3))
@@ -481,6 +539,7 @@ func payer(cells ...string) string {
 
 // Messages of a partner's topic are rows: in JSON or Avro, changed by later ones of their key, and taken back by one without a value.
 func TestDoorsTopic(t *testing.T) {
+	t.Parallel()
 	broker, client := newBroker(t, "tax-json", "tax-avro")
 	avroProfile := strings.NewReplacer("header: 纳税人识别号", "header: id", "header: 纳税人名称", "header: name", "header: 纳税人状态", "header: status", "[纳税人识别号]", "[id]").Replace(taxProfile)
 	for name, c := range map[string]struct {
@@ -517,6 +576,7 @@ func TestDoorsTopic(t *testing.T) {
 // Rows of an exchange table come in once they are marked as new, and are marked as read when they are on disk here; those refused are marked so.
 // Of a table that only grows, what has changed comes.
 func TestDoorsTable(t *testing.T) {
+	t.Parallel()
 	for _, driver := range []string{"postgres", "mysql"} {
 		t.Run(driver, func(t *testing.T) {
 			d := connectortest.ScratchDatabase(t, driver, "")
@@ -634,6 +694,7 @@ func correctionsIn(t *testing.T, records []string) map[string]schemas.Correction
 
 // A correction goes to its agency by whatever road that has: once, signed where it is by webhook; only then is its case sent.
 func TestDoorsBring(t *testing.T) {
+	t.Parallel()
 	hook := newHook(t, hookSecret)
 	server, dir := newSFTP(t)
 	broker, client := newBroker(t, "corrections")
@@ -657,7 +718,8 @@ func TestDoorsBring(t *testing.T) {
 		},
 		"topic": func(t *testing.T) (string, func() []string) {
 			var all []string
-			return fmt.Sprintf("\n  - {name: out, agency: finance, feed: corrections, every: 100ms, topic: {brokers: [%q], topic: corrections}}\n", broker.Addr), func() []string {
+			config := fmt.Sprintf("\n  - {name: out, agency: finance, feed: corrections, every: 100ms, topic: {brokers: [%q], topic: corrections}}\n", broker.Addr)
+			return config, func() []string {
 				for len(all) < 2 {
 					for _, r := range client.PollRecords(t.Context(), 100).Records() {
 						all = append(all, string(r.Value))
@@ -745,6 +807,7 @@ func linesIn(t *testing.T, dir string) (all []string) {
 // While an agency's webhook does not answer its cases stay decided, and the connector says what is wrong; when it answers again
 // everything goes on by itself, once. A dispatch can be brought again: the same records under the same number.
 func TestDoorsWebhookAway(t *testing.T) {
+	t.Parallel()
 	hook := newHook(t, hookSecret)
 	h := newConnected(t, usual+"connectors:"+hooked("out", "finance", "corrections", hook)+hooked("news", "finance", "findings", newHook(t, "another secret of partners")), nil)
 	mend := hook.FailAlways(connectortest.Fault{Status: http.StatusInternalServerError})
@@ -808,6 +871,7 @@ func TestDoorsWebhookAway(t *testing.T) {
 
 // One partner that is down, hangs or answers nonsense keeps no other waiting.
 func TestDoorsApart(t *testing.T) {
+	t.Parallel()
 	well := newTaxService(t)
 	config := usual + "golden: [finance]\nconnectors:" + well.merging("well")
 	ill := map[string]connectortest.Fault{

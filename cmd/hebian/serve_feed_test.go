@@ -75,6 +75,7 @@ func once(t *testing.T, lines []feedLine) map[string]feedLine {
 
 // Whoever follows a feed by its cursor gets every record once, those of a key in their order, whatever happens to the hub meanwhile.
 func TestFeeds(t *testing.T) {
+	t.Parallel()
 	h := newConnected(t, usual+"golden: [finance]\n", nil)
 	h.start(t)
 	count := 12
@@ -234,6 +235,7 @@ func TestFeeds(t *testing.T) {
 
 // Findings and golden records are brought as corrections are, each once, also over a kill; what was granted to nobody is brought to nobody.
 func TestFeedsBrought(t *testing.T) {
+	t.Parallel()
 	findings, golden := newHook(t, hookSecret), newHook(t, hookSecret)
 	service := newTaxService(t)
 	for n := range 30 {

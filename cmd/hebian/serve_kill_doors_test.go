@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"hebian/connectors"
+	"hebian/connectors/connectortest"
 	"hebian/matcher/queue"
 	"hebian/ops/desk"
 )
@@ -85,6 +86,7 @@ func (p *partners) act(t *testing.T) {
 // A hub that is killed again and again while its connectors fetch and bring has in the end what its partners have, row by row, and has
 // brought every correction once.
 func TestDoorsKill(t *testing.T) {
+	t.Parallel()
 	kills, cases := 200, 120
 	if testing.Short() {
 		kills, cases = 8, 16
@@ -103,10 +105,15 @@ func TestDoorsKill(t *testing.T) {
 	for range 40 {
 		p.act(t)
 	}
-	decided := 0
+	began := time.Now()
+	if err := h.decideOne(); err != nil {
+		t.Fatal(err)
+	}
+	within := min(4*time.Since(began)+200*time.Millisecond, 600*time.Millisecond) // a kill comes, so that some work is done and some is cut off
+	decided := 1
 	for n := range kills {
 		process := h.cmd.Process
-		timer := time.AfterFunc(time.Duration(p.random.Int64N(int64(400*time.Millisecond))), func() { process.Kill() }) //nolint:errcheck // Wait says
+		timer := time.AfterFunc(time.Duration(p.random.Int64N(int64(within))), func() { process.Kill() }) //nolint:errcheck // Wait says
 		var work sync.WaitGroup
 		work.Go(func() {
 			for decided < cases*(n+1)/kills {
@@ -119,6 +126,9 @@ func TestDoorsKill(t *testing.T) {
 				decided++
 			}
 		})
+		if p.random.IntN(3) == 0 { // the agency has a dispatch, and its answer does not arrive
+			hook.Fail(connectortest.Fault{Delay: 20 * time.Millisecond, Break: connectortest.Lost})
+		}
 		for range 1 + p.random.IntN(6) {
 			p.act(t)
 		}
@@ -132,6 +142,9 @@ func TestDoorsKill(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("after %d kills; the log says\n%s", n+1, h.log.String())
 		}
+	}
+	t.Logf("%d decisions of %d were acknowledged by a hub that was killed %d times", decided, cases, kills)
+	for err := error(nil); err == nil; err = h.decideOne() { // those that are left
 	}
 	p.check(t, h)
 
@@ -164,8 +177,8 @@ func TestDoorsKill(t *testing.T) {
 	for _, r := range h.receipts(t, operator, "") {
 		deliveries, rows = deliveries+1, rows+r.RowsRead
 	}
-	if decided > len(sent) || len(sent) < cases/2 {
-		t.Errorf("%d decisions were acknowledged, %d cases of %d are decided", decided, len(sent), cases)
+	if len(sent) != cases {
+		t.Errorf("%d cases of %d are decided", len(sent), cases)
 	}
 	t.Logf("%d kills: %d changes at partners, %d deliveries of %d rows, %d rows of registers, %d pay lines, %v in quarantine; %d corrections in %d dispatches, which were tried %d times",
 		kills, p.changes, deliveries, rows, len(p.tax.rows)+len(p.statistics), len(p.pay), h.waiting(t), len(records), len(hook.Bodies()), hook.Tries())
@@ -191,7 +204,7 @@ func (p *partners) check(t *testing.T, h *served) {
 		}
 	}
 	for _, r := range h.receipts(t, operator, "") {
-		if r.Outcome != connectors.Complete {
+		if r.Outcome != connectors.Complete && !strings.HasPrefix(r.Error, "interrupted") { // by a kill: the same rows came again
 			t.Errorf("delivery %d is %s: %s", r.Delivery, r.Outcome, r.Error)
 		}
 	}

@@ -102,6 +102,7 @@ func (h *served) counts(t *testing.T, file string, live, waiting int64) {
 
 // An agency gets its refused rows back in its own form and encoding, corrects them, and they count: each once, also equal ones.
 func TestQuarantineResubmit(t *testing.T) {
+	t.Parallel()
 	h := newConnected(t, usual, nil)
 	h.start(t)
 	bad := wageLine(4, "𠮷田", "", refusedAmount) + wageLine(5, "张三", "", refusedAmount) + wageLine(5, "张三", "", refusedAmount)
@@ -121,7 +122,7 @@ func TestQuarantineResubmit(t *testing.T) {
 	}
 	table[2][amount] = "half" // still wrong
 	again := h.must(t, http.StatusCreated, "finance", http.MethodPost, wagesAtRest+"/resubmit", bytes.NewReader(written(t, table))).receipt(t)
-	if again.RowsRead != 3 || again.Accepted != 2 || again.Quarantined != 1 || again.Settled != 3 || again.File != wages {
+	if again.RowsRead != 2 || again.Accepted != 2 || again.Quarantined != 0 || again.Settled != 2 || again.Left != 1 || again.File != wages {
 		t.Errorf("the receipt of corrected rows is %+v", again)
 	}
 	h.counts(t, wages, 4, 1)
@@ -159,9 +160,11 @@ func TestQuarantineResubmit(t *testing.T) {
 // After the profile was mended rows are read again as they are. Equal ones, of one delivery or several, all count, and the whole
 // file as it was changes nothing then.
 func TestQuarantineRetry(t *testing.T) {
+	t.Parallel()
 	h := newConnected(t, usual, map[string]string{"profiles/finance.yaml": strings.Replace(wagesProfile, " DATES", "", 1)})
 	h.start(t)
-	content := gb18030(wagesHeader + wageLine(1, "张三", "2026-09-10", "5000.00") + wageLine(2, "李四", "2026/9/10", "5000.00") + wageLine(2, "李四", "2026/9/10", "5000.00") + wageLine(3, "王五", "", refusedAmount))
+	twice := wageLine(2, "李四", "2026/9/10", "5000.00")
+	content := gb18030(wagesHeader + wageLine(1, "张三", "2026-09-10", "5000.00") + twice + twice + wageLine(3, "王五", "", refusedAmount))
 	h.take(t, wages, content)
 	h.counts(t, wages, 1, 3)
 	r := h.must(t, http.StatusConflict, "finance", http.MethodPost, wagesAtRest+"/retry", strings.NewReader("{}"), "Content-Type", "application/json")
@@ -204,12 +207,14 @@ func TestQuarantineRetry(t *testing.T) {
 
 // Rows that are let fall stay so when their file comes again as it was; other bad rows wait as ever.
 func TestQuarantineDiscard(t *testing.T) {
+	t.Parallel()
 	h := newConnected(t, usual, nil)
 	h.start(t)
 	content := gb18030(wagesHeader + wageLine(1, "张三", "", "5000.00") + wageLine(2, "李四", "", refusedAmount) + wageLine(2, "李四", "", refusedAmount))
 	h.take(t, wages, content)
 	h.counts(t, wages, 1, 2)
-	if p := h.must(t, http.StatusUnprocessableEntity, "finance", http.MethodPost, wagesAtRest+"/discard", strings.NewReader(`{}`), "Content-Type", "application/json").problem(t); p.Type != "urn:hebian:problem:note_required" {
+	r := h.must(t, http.StatusUnprocessableEntity, "finance", http.MethodPost, wagesAtRest+"/discard", strings.NewReader(`{}`), "Content-Type", "application/json")
+	if p := r.problem(t); p.Type != "urn:hebian:problem:note_required" {
 		t.Errorf("without a reason the problem is %s", p.Type)
 	}
 	if r := h.mend(t, wagesAtRest, "discard", `{"note":"重复录入"}`); r.Settled != 2 || r.Note != "重复录入" || r.By != "finance" {
@@ -234,6 +239,7 @@ func TestQuarantineDiscard(t *testing.T) {
 // Of a file whose rows have names, a corrected row takes the place of the one that was refused, and the last good version counts
 // until then.
 func TestQuarantineKeyed(t *testing.T) {
+	t.Parallel()
 	h := newConnected(t, usual, nil)
 	h.start(t)
 	const file, at = "entities/tax.csv", "/v1/quarantine/tax/tax.csv"
@@ -268,6 +274,7 @@ func TestQuarantineKeyed(t *testing.T) {
 
 // What comes with a token for the sandbox is read and checked as ever, and nothing of it is anywhere but in the sandbox.
 func TestSandbox(t *testing.T) {
+	t.Parallel()
 	h := newFurnished(t, "--as-of", "2026-09-30")
 	h.tokens["try"] = h.issue(t, "--agency", "finance", "--sandbox")
 	h.start(t)
@@ -385,4 +392,43 @@ func TestExpected(t *testing.T) {
 	if all, err := s.expected(t.Context(), "nobody", 202609, 202609); err == nil {
 		t.Errorf("of nobody are expected %v", all)
 	}
+}
+
+// An agency sees what it has promised, and an operator what all have; a delivery that says of which period it is counts for that.
+func TestExpectedServed(t *testing.T) {
+	t.Parallel()
+	profile := strings.Replace(taxProfile, "    optional: true\n", "    optional: true\n    due: {every: quarter, day: 15, grace: 50}\n", 1)
+	monthly := strings.Replace(strings.Replace(wagesProfile, " DATES", "", 1), "    encoding: gb18030\n", "    encoding: gb18030\n    due: {every: month, day: 10, grace: 5}\n", 1)
+	h := newConnected(t, usual, map[string]string{"profiles/tax.yaml": profile, "profiles/finance.yaml": monthly})
+	h.start(t)
+	expect := func(who string, want ...string) {
+		t.Helper()
+		var list struct {
+			Expected []struct{ File, Period, Due, State string }
+		}
+		h.must(t, http.StatusOK, who, http.MethodGet, "/v1/expected?from=202002&to=202003", nil).into(t, &list)
+		var got []string
+		for _, e := range list.Expected {
+			got = append(got, fmt.Sprintf("%s %s by %s %s", e.File, e.Period, e.Due, e.State))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is told %q, want %q", who, got, want)
+		}
+	}
+	february, march, quarter := "finance/payroll-202002.csv 202002 by 2020-03-10 ", "finance/payroll-202003.csv 202003 by 2020-04-10 ", "entities/tax.csv 202003 by 2020-04-15 "
+	expect("finance", february+"missing", march+"missing")
+	h.take(t, "finance/payroll-202002.csv", payroll(1))
+	register := gb18030("纳税人识别号,纳税人名称,纳税人状态\nA,甲,正常\n")
+	h.take(t, "entities/tax.csv", register) // of what is not said: of now
+	expect(operator, february+"delivered_late", march+"missing", quarter+"missing")
+	r := h.must(t, http.StatusCreated, "tax", http.MethodPost, "/v1/deliveries/tax/tax.csv?period=202003", bytes.NewReader(register))
+	if c := r.receipt(t); c.Period != "202003" || c.Added != 0 {
+		t.Errorf("the receipt is %+v", c)
+	}
+	expect("tax", quarter+"delivered_late")
+	r = h.must(t, http.StatusUnprocessableEntity, "finance", http.MethodPost, "/v1/deliveries/finance/payroll-202003.csv?period=202002", bytes.NewReader(payroll(1)))
+	if p := r.problem(t); p.Type != "urn:hebian:problem:wrong_period" {
+		t.Errorf("a period that is not that of the name: %s", p.Type)
+	}
+	h.must(t, http.StatusForbidden, "tax", http.MethodGet, "/v1/expected?agency=finance", nil)
 }

@@ -18,11 +18,11 @@ import (
 
 // Bounds of a file. Writers make blocks of 16 KiB to a few MiB.
 const (
-	maxPacked   = 64 << 20  // bytes of a block in the file; a block is in memory whole
-	maxExpanded = 128 << 20 // bytes of a block once expanded
-	maxMeta     = 2 << 20   // bytes of the names and values in the header, the schema among them
-	maxEntries  = 1024      // names in the header
-	maxEmpty    = 1 << 20   // blocks without records, which say nothing
+	maxPacked   = 64 << 20 // bytes of a block in the file; a block is in memory whole
+	maxExpanded = 32 << 20 // bytes of a block once expanded
+	maxMeta     = 2 << 20  // bytes of the names and values in the header, the schema among them
+	maxEntries  = 1024     // names in the header
+	maxEmpty    = 1 << 20  // blocks without records, which say nothing
 	// defaultBytes bounds what a whole file comes to: some 80 million records. A small file can be made to expand to as much.
 	defaultBytes = 8 << 30
 )

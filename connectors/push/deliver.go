@@ -326,6 +326,7 @@ type upload struct {
 	spend   func(int64) bool // counts bytes, and says whether so many are allowed; nil: any
 	read    int64
 	err     error // other than io.EOF
+	whole   bool  // it was read to its end
 }
 
 func newUpload(ctx huma.Context) upload {
@@ -351,6 +352,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	if err != nil && err != io.EOF {
 		u.err = err
 	}
+	u.whole = err == io.EOF
 	return n, err
 }
 
@@ -367,5 +369,13 @@ func (u *upload) problem() *Problem {
 	return truncated(u.read)
 }
 
-// end takes the deadline away again: left to pass, it would end the request while its file is taken in.
-func (u *upload) end() { u.ctx.SetReadDeadline(time.Time{}) } //nolint:errcheck // as above
+// end takes the deadline away again: left to pass, it would end the request while its file is taken in. Of a body that did not come whole
+// nothing more is waited for: the server would read on to its end before it answers.
+func (u *upload) end() {
+	if u.whole {
+		u.ctx.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
+		return
+	}
+	u.ctx.SetReadDeadline(time.Now()) //nolint:errcheck // as above
+	u.ctx.SetHeader("Connection", "close")
+}

@@ -61,8 +61,7 @@ type Quarantine interface {
 	Files(ctx context.Context, agency string) ([]QuarantinedFile, error)
 	// Rows calls fn for the rows of a file, in the order of delivery and line. An error of fn ends it and comes back.
 	Rows(ctx context.Context, agency, file string, fn func(connectors.QuarantinedRow) error) error
-	// Resubmit takes corrected rows in: u.Found is marked as mended. Rows that the file names leave quarantine; what is still wrong comes back as
-	// new rows there. ErrBusy, ErrFull.
+	// Resubmit takes corrected rows in: those that fit and whose row still waits, which leaves quarantine. The others stay there as they were. ErrBusy, ErrFull.
 	Resubmit(ctx context.Context, u connectors.Upload) (connectors.Receipt, error)
 	// Retry reads rows again by the profile as it is now: those that fit come in and leave quarantine. None named: all of the file.
 	Retry(ctx context.Context, agency, file string, rows []string, by string) (connectors.Receipt, error)

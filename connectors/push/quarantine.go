@@ -134,7 +134,7 @@ func (s *Server) registerMending(at string) {
 	}
 	huma.Register(s.api, mends(huma.Operation{
 		OperationID: "resubmit-rows", Path: at + "/resubmit", Summary: "Send corrected rows",
-		Description: "Takes a corrected download in. Rows that fit come on top of the file's others, or replace those of their key; each row that its column _row names leaves quarantine. What is still wrong comes back as a new row there.",
+		Description: "Takes a corrected download in. A row that fits and whose _row still waits comes on top of the file's others, or replaces the one of its key, and leaves quarantine. The others stay there as they were.",
 		RequestBody: &huma.RequestBody{Required: true, Description: "The bytes of the file.", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: binary()}}},
 	}, map[int]string{
 		http.StatusBadRequest:            "truncated: the upload broke off. digest_mismatch: not the bytes announced. bad_digest: Content-Digest can't be read.",

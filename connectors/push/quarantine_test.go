@@ -139,14 +139,13 @@ func TestDownloadBound(t *testing.T) {
 		want  int
 		more  string
 	}{
-		{"so many rows as fit", 1, 100_000, 100_000, "false"},
-		{"a row more", 1, 100_001, 100_000, "true"},
-		{"many bytes", 1 << 20, 70, 64, "true"},
+		{"a byte more", 32<<20 + 1, 2, 1, "true"},
+		{"a row more", 2, 100_001, 100_000, "true"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := build(t)
 			row := waiting(1)
-			row.Form, row.Raw = connectors.NDJSON, bytes.Repeat([]byte("x"), test.bytes) // no object: handed back as it is
+			row.Form, row.Raw = connectors.NDJSON, append(bytes.Repeat([]byte(" "), test.bytes-2), "{}"...)
 			r.desk.quarantine.rows = nil
 			for range test.all {
 				r.desk.quarantine.rows = append(r.desk.quarantine.rows, row)

@@ -163,7 +163,7 @@ func (u *uploads) begin(p partial, limit int64) (_ partial, begun bool, refused 
 		if k.delivered() {
 			continue
 		}
-		bytes += k.Bytes
+		bytes += k.Offset // what was only announced takes no room
 		if k.Agency != p.Agency || k.Sandbox != p.Sandbox {
 			continue
 		}
@@ -178,7 +178,7 @@ func (u *uploads) begin(p partial, limit int64) (_ partial, begun bool, refused 
 	switch {
 	case len(theirs) >= maxOpenUploads, len(theirs) > 0 && theirBytes+p.Bytes > openAgencySizes*limit:
 		return p, false, tooManyUploads(theirs), nil
-	case bytes+p.Bytes > openSizes*limit:
+	case bytes > openSizes*limit:
 		return p, false, nil, fmt.Errorf("uploads in parts: %w: %d bytes are on their way", connectors.ErrFull, bytes)
 	}
 	p.ID, p.Expires = rand.Text(), time.Now().Add(uploadLife)

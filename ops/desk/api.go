@@ -35,9 +35,9 @@ func (d *Desk) Register(on huma.API) {
 	huma.Register(a, do("claim-case", http.MethodPost, "/v1/cases/{id}/claim", "Claim a case for 30 minutes, or hold it for longer",
 		map[int]string{http.StatusConflict: "taken: another officer holds it. not_open: there is nothing left to decide."}), d.apiClaim)
 	huma.Register(a, do("release-case", http.MethodPost, "/v1/cases/{id}/release", "Give a case back", map[int]string{http.StatusConflict: held}), d.apiRelease)
-	huma.Register(a, do("decide-case", http.MethodPost, "/v1/cases/{id}/decide", "Decide a case that the caller holds", map[int]string{http.StatusConflict: held}), d.apiDecide)
+	huma.Register(a, do("decide-case", http.MethodPost, "/v1/cases/{id}/decide", "Decide a case that the caller holds", withBody(map[int]string{http.StatusConflict: held})), d.apiDecide)
 	huma.Register(a, do("revoke-link", http.MethodPost, "/v1/cases/{id}/revoke", "Take back what was decided on a link",
-		map[int]string{http.StatusConflict: "no_link: there is no decision on a link that holds."}), d.apiRevoke)
+		withBody(map[int]string{http.StatusConflict: "no_link: there is no decision on a link that holds."})), d.apiRevoke)
 	if d.Entities == nil {
 		return
 	}

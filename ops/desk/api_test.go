@@ -204,6 +204,7 @@ func TestAPIProblems(t *testing.T) {
 		{"no body", officer, "POST", mine + "/decide", nil, 400, "invalid", ""},
 		{"number in the body", officer, "POST", mine + "/decide", map[string]any{"outcome": "confirmed", "reason": "x", string(idNumber(3)): 1}, 422, "invalid", ""},
 		{"state", officer, "GET", "/v1/cases?state=gone", nil, 422, "invalid", "state"},
+		{"a slip in a name", officer, "GET", "/v1/cases?stat=open", nil, 422, "invalid", "query.stat"},
 		{"month", officer, "GET", "/v1/cases?month=13", nil, 422, "invalid", "month"},
 		{"after", officer, "GET", "/v1/cases?after=x", nil, 422, "invalid", "after"},
 		{"limit", officer, "GET", "/v1/cases?limit=0", nil, 422, "invalid", "query.limit"},

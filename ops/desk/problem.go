@@ -67,6 +67,15 @@ func invalid(m *huma.ErrorModel) *Problem {
 // deskProblem names the schema of a problem in the OpenAPI document, where other rooms have a Problem of their own.
 type deskProblem Problem
 
+// withBody adds what may be wrong with a body of JSON, before anybody looks at what it says.
+func withBody(says map[int]string) map[int]string {
+	says[http.StatusBadRequest] = "invalid: there is no body, or it is no JSON."
+	says[http.StatusRequestTimeout] = "invalid: the body comes too slowly."
+	says[http.StatusRequestEntityTooLarge] = "invalid: the body is too large."
+	says[http.StatusUnsupportedMediaType] = "invalid: the body is not said to be JSON."
+	return says
+}
+
 // operation documents the problems of an operation: what each status means.
 func (a api) operation(op huma.Operation, says map[int]string) huma.Operation {
 	says[http.StatusUnauthorized] = "unauthorized: no token, or one that opens nothing."
@@ -76,6 +85,7 @@ func (a api) operation(op huma.Operation, says map[int]string) huma.Operation {
 	if _, ok := says[http.StatusNotFound]; !ok && strings.Contains(op.Path, "{id}") {
 		says[http.StatusNotFound] = "unknown_case: there is no such case."
 	}
+	op.RejectUnknownQueryParameters = true // a filter with a slip in its name must not pass for none
 	op.Responses = map[string]*huma.Response{}
 	schema := a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[deskProblem](), true, "")
 	for status, description := range says {

@@ -23,7 +23,10 @@ func (s *Store) Turns(ctx context.Context, agency string, after int64, limit int
 	if err := s.db.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM case_feed`).Scan(&end); err != nil {
 		return nil, after, false, err
 	}
-	last = max(after, min(end, after+turnsScan))
+	if after > end {
+		return nil, after, false, queue.ErrCursor
+	}
+	last = min(end, after+turnsScan)
 	rows, err := s.db.QueryContext(ctx, turnsQuery, after, last, agency, agency, limit)
 	if err != nil {
 		return nil, after, false, err
