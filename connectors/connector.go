@@ -1,7 +1,9 @@
 package connectors
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -61,6 +63,24 @@ type Out struct {
 
 // ID names the dispatch: "finance-out-corrections-000000042".
 func (d *Dispatch) ID() string { return fmt.Sprintf("%s-%s-%09d", d.Connector, d.Feed, d.Number) }
+
+// Lines writes the records as NDJSON, {"id":…,"key":…,"record":{…}} each: what is laid down as a file.
+func (d *Dispatch) Lines() ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	for _, r := range d.Records {
+		line := struct {
+			ID     string          `json:"id"`
+			Key    string          `json:"key"`
+			Record json.RawMessage `json:"record"`
+		}{r.ID, r.Key, r.JSON}
+		if err := encoder.Encode(line); err != nil {
+			return nil, fmt.Errorf("record %s: %w", r.ID, err)
+		}
+	}
+	return out.Bytes(), nil
+}
 
 // Bounds of a dispatch. It is in memory whole.
 const (

@@ -66,9 +66,9 @@ func (p Parcels) Send(ctx context.Context, d connectors.Dispatch) (string, error
 	if stat, err := os.Stat(p.Dir); err != nil || !stat.IsDir() {
 		return "", &connectors.Trouble{Kind: connectors.Unreachable, Err: fmt.Errorf("the folder %s is not there: is the share mounted?", p.Dir)}
 	}
-	var body []byte
-	for _, r := range d.Records {
-		body = append(append(body, r.JSON...), '\n')
+	body, err := d.Lines()
+	if err != nil {
+		return "", err
 	}
 	path := filepath.Join(p.Dir, d.ID()+".ndjson")
 	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, body) {

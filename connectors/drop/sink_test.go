@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"hebian/connectors"
 	"hebian/connectors/drop"
 )
 
@@ -70,5 +71,36 @@ func TestSinkRefuses(t *testing.T) {
 	cancel()
 	if err := sink.Write(ctx, "finance", "a", nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("told to stop: %v", err)
+	}
+}
+
+// A dispatch lies in the folder as one file, whole; the same again changes nothing, and a share that is not mounted is the partner's trouble.
+func TestParcels(t *testing.T) {
+	dir := t.TempDir()
+	sink := drop.Parcels{Dir: dir}
+	d := connectors.Dispatch{Connector: "tax-out", Agency: "tax", Feed: "corrections", Number: 7, Records: []connectors.Out{
+		{ID: "a1", Key: "k", JSON: []byte(`{"n":1}`)}, {ID: "a2", JSON: []byte(`{"n":"<2>"}`)},
+	}}
+	for range 2 {
+		if _, err := sink.Send(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 1 || files[0].Name() != "tax-out-corrections-000000007.ndjson" {
+		t.Fatalf("in the folder lie %v, %v", files, err)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, files[0].Name()))
+	want := `{"id":"a1","key":"k","record":{"n":1}}` + "\n" + `{"id":"a2","key":"","record":{"n":"<2>"}}` + "\n"
+	if err != nil || string(content) != want {
+		t.Errorf("the file holds\n%s%v", content, err)
+	}
+	var trouble *connectors.Trouble
+	if _, err := (drop.Parcels{Dir: filepath.Join(dir, "away")}).Send(t.Context(), d); !errors.As(err, &trouble) || trouble.Kind != connectors.Unreachable {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	d.Connector = "../x"
+	if _, err := sink.Send(t.Context(), d); err == nil {
+		t.Error("a dispatch left its folder")
 	}
 }

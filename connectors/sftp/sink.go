@@ -1,9 +1,7 @@
 package sftp
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,7 +38,7 @@ func (s *Sink) Send(ctx context.Context, d connectors.Dispatch) (answer string, 
 	if !plain.MatchString(id) {
 		return "", fmt.Errorf("send %q: it is no name for a file", id)
 	}
-	content, err := lines(d.Records)
+	content, err := d.Lines()
 	if err != nil {
 		return "", fmt.Errorf("send %s: %w", id, err)
 	}
@@ -61,24 +59,6 @@ func (s *Sink) Send(ctx context.Context, d connectors.Dispatch) (answer string, 
 		return "", l.trouble(ctx, "write "+name, err)
 	}
 	return fmt.Sprintf("%s written with %d bytes", name, len(content)), nil
-}
-
-// lines writes records as NDJSON.
-func lines(records []connectors.Out) ([]byte, error) {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	for _, r := range records {
-		line := struct {
-			ID     string          `json:"id"`
-			Key    string          `json:"key"`
-			Record json.RawMessage `json:"record"`
-		}{r.ID, r.Key, r.JSON}
-		if err := encoder.Encode(line); err != nil {
-			return nil, fmt.Errorf("record %s: %w", r.ID, err)
-		}
-	}
-	return out.Bytes(), nil
 }
 
 // lay writes a file under another name, always the same, so that what a crash leaves is written over, and gives it its own when
