@@ -87,7 +87,11 @@ func (s *service) handIn(ctx context.Context, c *connectorConfig, profile *conne
 		name = c.File
 	}
 	found, err := c.dataset(profile, name, s.today())
-	if err != nil {
+	switch {
+	case err != nil && b.Dataset != "": // a stray file stays where it is, and those behind it wait for nothing
+		s.logger.Warn("a file is not what its agency hands over", "connector", c.Name, "reason", err)
+		return connectors.Receipt{Outcome: connectors.Failed, Error: err.Error()}, keep(ctx, life.Done{Position: b.Position})
+	case err != nil:
 		return connectors.Receipt{}, &connectors.Trouble{Kind: connectors.Unfit, Err: err}
 	}
 	if b.Mode == connectors.Merge && !found.Keyed() {

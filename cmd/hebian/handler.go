@@ -183,18 +183,10 @@ func refuse(ctx huma.Context, p *push.Problem) {
 // nowhere answers who asks for an address below /v1 that there is not, or by a method that it does not have.
 func nowhere(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/v1/deliveries/") {
-			p := problem(http.StatusMethodNotAllowed, "use_post", "Use POST", "Files are delivered with POST: curl -X POST -T FILE.", "请用 POST 报送文件：curl -X POST -T 文件。")
-			w.Header().Set("Allow", http.MethodPost)
-			w.Header().Set("Content-Type", p.ContentType(""))
-			w.WriteHeader(p.Status)
-			json.NewEncoder(w).Encode(p) //nolint:errcheck // whoever asked may have gone
-			return
-		}
 		p := problem(http.StatusNotFound, "unknown_address", "Unknown address", "There is nothing at that address; /openapi.json describes what there is.", "没有此地址，接口说明见 /openapi.json。")
 		if allowed := methodsAt(mux, r); len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			p = problem(http.StatusMethodNotAllowed, "unknown_method", "Not by this method", "That address has other methods; the header Allow names them.", "此地址不支持该方法，可用方法见 Allow。")
+			p = problem(http.StatusMethodNotAllowed, "unknown_method", "Not by this method", "That address is asked by "+strings.Join(allowed, ", ")+" (curl: -X POST -T FILE).", "此地址的可用方法："+strings.Join(allowed, "、")+"。")
 		}
 		w.Header().Set("Content-Type", p.ContentType(""))
 		w.WriteHeader(p.Status)
