@@ -606,6 +606,10 @@ connectors:
 			h.rested(t, "tax-table", 1)
 			exec("INSERT INTO payers VALUES ('D', '丁', '正常', 'never', 'U', 'N')")
 			eventually(t, "a row that does not fit waits", func() bool { return h.waiting(t)["entities/tax.csv"] == 1 })
+			eventually(t, "it is marked", func() bool { // killed before, the hub would read it again beside others
+				rows, err := d.Client.Rows(t.Context(), "SELECT flag FROM payers WHERE id = 'D'")
+				return err == nil && fmt.Sprint(rows) == "[[X]]"
+			})
 			h.kill()
 			exec("INSERT INTO payers VALUES ('E', '戊', '正常', NULL, 'U', 'N')")
 			h.start(t)
