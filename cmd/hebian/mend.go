@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,7 +9,6 @@ import (
 
 	"hebian/connectors"
 	"hebian/connectors/push"
-	"hebian/connectors/text"
 	"hebian/hub"
 	"hebian/schemas"
 )
@@ -44,81 +41,11 @@ func (m mending) Rows(ctx context.Context, agency, file string, fn func(connecto
 			brought[r.Delivery] = by
 		}
 		said := connectors.RefusedOf(&r.Misfit)
-		row := connectors.QuarantinedRow{
+		return fn(connectors.QuarantinedRow{
 			Row: r.ID.String(), Delivery: r.Delivery, Line: r.Line, Column: said.Column, Reason: said.Reason, Detail: said.Detail,
 			Raw: r.Raw, Whole: len(r.Digest) == 0 && r.Reason != schemas.ReasonUnknownRow, Form: connectors.Form(by.Form), Encoding: by.Encoding, Columns: by.Columns,
-		}
-		if by.Note == correctedNote {
-			takeNotesOff(&row)
-		}
-		return fn(row)
+		})
 	})
-}
-
-// downloaded are the columns that a download puts around a row.
-var downloaded = []string{"_row", "_line", "_column", "_reason", "_detail", "_raw"}
-
-// takeNotesOff takes what a download put around a row off one that came in corrected and was refused again. One that can't be cut into
-// cells stays as it is.
-func takeNotesOff(r *connectors.QuarantinedRow) {
-	encoding := text.UTF8
-	if r.Encoding == "gb18030" && (r.Form == connectors.CSV || r.Form == connectors.NDJSON || r.Form == connectors.JSON) {
-		encoding = text.GB18030
-	}
-	line, flaw := text.NewDecoder(encoding).Decode(r.Raw)
-	if flaw != nil || !r.Whole {
-		return
-	}
-	if !slices.Contains(r.Columns, downloaded[0]) {
-		if plain, ok := plainObject(line); ok && encoding == text.UTF8 {
-			r.Raw = plain
-		}
-		return
-	}
-	cells, flaw := text.SplitFields(line, nil)
-	if flaw != nil || len(cells) != len(r.Columns) {
-		return
-	}
-	var columns, own []string
-	for i, column := range r.Columns {
-		if !slices.Contains(downloaded, column) {
-			columns, own = append(columns, column), append(own, text.Unneutralise(cells[i]))
-		}
-	}
-	var b bytes.Buffer
-	w := text.NewWriter(&b, encoding, false)
-	if err := errors.Join(w.Row(own...), w.Flush()); err == nil { // into memory
-		r.Raw, r.Columns = bytes.TrimRight(b.Bytes(), "\r\n"), columns
-	}
-}
-
-// plainObject takes the notes off a row that is an object.
-func plainObject(line string) ([]byte, bool) {
-	object := text.NewObject()
-	if object.Read(line) != nil {
-		return nil, false
-	}
-	b := []byte{'{'}
-	for _, cell := range object.Rest {
-		if slices.Contains(downloaded, cell.Column) {
-			continue
-		}
-		name, value := jsonText(cell.Column), jsonText(cell.Text)
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, name...), ':'), value...)
-	}
-	return append(b, '}'), true
-}
-
-// jsonText writes a string in JSON, its characters as they are.
-func jsonText(s string) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	encoder.Encode(s) //nolint:errcheck // a string, into memory
-	return bytes.TrimRight(b.Bytes(), "\n")
 }
 
 // Notes of deliveries that are nobody's handing over of a file: their rows had come before.
